@@ -1,0 +1,37 @@
+package fs
+
+import "github.com/shmfs/shmfs/regions"
+
+// Getattr reads attributes.
+func (t *Tree) Getattr(n regions.NodeID) (regions.Attr, error) {
+	if n.Virtual() {
+		return t.virtual.attr(n)
+	}
+	return t.arena.Getattr(n)
+}
+
+// Setattr sets attributes. With the handle of an open file (fh, else 0) the size is set through it, so that who has it
+// open for writing may, whatever the mode has become.
+func (t *Tree) Setattr(n regions.NodeID, fh uint64, c regions.Change) (regions.Attr, error) {
+	if n.Virtual() {
+		return t.virtual.setattr(n, c)
+	}
+	if h := t.handles.get(fh); h != nil && h.file != nil && c.Set&regions.SetSize != 0 {
+		if err := h.file.Truncate(c.Size); err != nil {
+			return regions.Attr{}, err
+		}
+		c.Set &^= regions.SetSize
+	}
+	if c.Set == 0 {
+		return t.arena.Getattr(n)
+	}
+	return t.arena.Setattr(n, c)
+}
+
+// Usage answers the size and use of the arena that holds a node.
+func (t *Tree) Usage(n regions.NodeID) (regions.Usage, error) {
+	if n.Virtual() {
+		n = regions.RootNode
+	}
+	return t.arena.Usage(n)
+}

@@ -1,0 +1,72 @@
+package fs
+
+import "github.com/shmfs/shmfs/regions"
+
+// NewNode is what a caller wants made: mode with type bits (the umask not applied), a device's number, a symlink's
+// target.
+type NewNode struct {
+	Mode   uint32
+	Rdev   uint32
+	Target string
+}
+
+// Make makes a node and names it: Exists if the name is taken.
+func (t *Tree) Make(c Caller, dir regions.NodeID, name string, n NewNode) (regions.Attr, error) {
+	if dir.Virtual() {
+		return regions.Attr{}, regions.NotPermitted
+	}
+	if t.reserved(dir, name) {
+		return regions.Attr{}, regions.Exists
+	}
+	return t.arena.Make(dir, name, t.spec(c, n))
+}
+
+// Create makes a region and opens it.
+func (t *Tree) Create(c Caller, dir regions.NodeID, name string, mode uint32, access regions.Access) (regions.Attr, uint64, error) {
+	a, err := t.Make(c, dir, name, NewNode{Mode: mode&regions.ModePerm | regions.TypeRegular})
+	if err != nil {
+		return regions.Attr{}, 0, err
+	}
+	return t.openNew(a, access)
+}
+
+// Tmpfile makes a region without a name and opens it. It ends when nobody holds it, unless it is linked before.
+func (t *Tree) Tmpfile(c Caller, dir regions.NodeID, mode uint32, access regions.Access) (regions.Attr, uint64, error) {
+	if dir.Virtual() {
+		return regions.Attr{}, 0, regions.NotSupported
+	}
+	a, err := t.arena.MakeTemp(dir, t.spec(c, NewNode{Mode: mode&regions.ModePerm | regions.TypeRegular}))
+	if err != nil {
+		return regions.Attr{}, 0, err
+	}
+	return t.openNew(a, access)
+}
+
+// openNew opens a region that was just made, whatever its mode says: open(2) with O_CREAT asks for no permission on
+// the file that it makes.
+func (t *Tree) openNew(a regions.Attr, access regions.Access) (regions.Attr, uint64, error) {
+	fh, err := t.openRegion(a.Node, access)
+	if err != nil {
+		return regions.Attr{}, 0, err
+	}
+	return a, fh, nil
+}
+
+// Link gives a node one more name.
+func (t *Tree) Link(n, dir regions.NodeID, name string) (regions.Attr, error) {
+	if n.Virtual() || dir.Virtual() {
+		return regions.Attr{}, regions.NotPermitted
+	}
+	if t.reserved(dir, name) {
+		return regions.Attr{}, regions.Exists
+	}
+	return t.arena.Link(n, dir, name)
+}
+
+func (t *Tree) spec(c Caller, n NewNode) regions.Spec {
+	s := regions.Spec{Mode: n.Mode, Umask: c.Umask, UID: c.UID, GID: c.GID, Rdev: n.Rdev, Target: n.Target}
+	if n.Mode&regions.TypeMask == regions.TypeRegular {
+		s.Record.PID = t.processOf(c.PID)
+	}
+	return s
+}

@@ -1,0 +1,140 @@
+package fs
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"time"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// Op is a kind of operation, as it is counted.
+type Op uint8
+
+// The operations. Their names are parts of metric names: do not change them.
+const (
+	OpLookup Op = iota
+	OpGetattr
+	OpSetattr
+	OpCreate
+	OpTmpfile
+	OpMkdir
+	OpMknod
+	OpSymlink
+	OpLink
+	OpUnlink
+	OpRmdir
+	OpRename
+	OpReadlink
+	OpOpen
+	OpRelease
+	OpRead
+	OpWrite
+	OpFallocate
+	OpLseek
+	OpCopyFileRange
+	OpFsync
+	OpOpendir
+	OpReaddir
+	OpReleasedir
+	OpGetxattr
+	OpSetxattr
+	OpListxattr
+	OpRemovexattr
+	OpStatfs
+	NumOps // how many there are; not an operation
+)
+
+var opNames = [NumOps]string{
+	"lookup", "getattr", "setattr", "create", "tmpfile", "mkdir", "mknod", "symlink", "link", "unlink", "rmdir", "rename",
+	"readlink", "open", "release", "read", "write", "fallocate", "lseek", "copy_file_range", "fsync", "opendir",
+	"readdir", "releasedir", "getxattr", "setxattr", "listxattr", "removexattr", "statfs",
+}
+
+func (o Op) String() string { return opNames[o] }
+
+// Operations counts operations, how long they took in the server, and what they answered. All methods may be called
+// at once.
+type Operations struct {
+	ops   [NumOps]histogram
+	codes [regions.NumCodes]atomic.Uint64
+}
+
+// Observe takes note of one operation.
+func (o *Operations) Observe(op Op, took time.Duration, code regions.Code) {
+	o.ops[op].observe(took)
+	if code != regions.OK {
+		o.codes[code].Add(1)
+	}
+}
+
+// Latency sums up one kind of operation. The quantiles are upper bounds, at most an eighth too high.
+type Latency struct {
+	Count         uint64
+	Sum           time.Duration
+	P50, P99, Max time.Duration
+}
+
+// Latency answers what is known of op.
+func (o *Operations) Latency(op Op) Latency { return o.ops[op].latency() }
+
+// Errors answers how many operations ended with code.
+func (o *Operations) Errors(code regions.Code) uint64 { return o.codes[code].Load() }
+
+// histogram counts durations in buckets of an eighth of a power of two of nanoseconds, up to some 18 minutes.
+type histogram struct {
+	buckets [bucketCount]atomic.Uint64
+	sum     atomic.Uint64
+	max     atomic.Uint64
+}
+
+const (
+	bucketBits  = 3
+	bucketCount = (40 - bucketBits + 1) << bucketBits
+)
+
+func bucketOf(ns uint64) int {
+	if ns < 1<<bucketBits {
+		return int(ns)
+	}
+	shift := bits.Len64(ns) - bucketBits - 1
+	return min(bucketCount-1, (shift+1)<<bucketBits+int(ns>>shift)&(1<<bucketBits-1))
+}
+
+// bucketTop is the largest duration, in nanoseconds, that falls into bucket i.
+func bucketTop(i int) uint64 {
+	if i < 1<<bucketBits {
+		return uint64(i)
+	}
+	shift := i>>bucketBits - 1
+	return (uint64(1<<bucketBits+i&(1<<bucketBits-1))+1)<<shift - 1
+}
+
+func (h *histogram) observe(d time.Duration) {
+	ns := uint64(max(d, 0))
+	h.buckets[bucketOf(ns)].Add(1)
+	h.sum.Add(ns)
+	for old := h.max.Load(); ns > old && !h.max.CompareAndSwap(old, ns); old = h.max.Load() {
+	}
+}
+
+func (h *histogram) latency() Latency {
+	var counts [bucketCount]uint64
+	var l Latency
+	for i := range h.buckets {
+		counts[i] = h.buckets[i].Load()
+		l.Count += counts[i]
+	}
+	l.Sum, l.Max = time.Duration(h.sum.Load()), time.Duration(h.max.Load())
+	quantile := func(num, den uint64) time.Duration {
+		rank, seen := (l.Count*num+den-1)/den, uint64(0)
+		for i, n := range counts {
+			if seen += n; n > 0 && seen >= rank {
+				return min(time.Duration(bucketTop(i)), l.Max)
+			}
+		}
+		return 0
+	}
+	l.P50, l.P99 = quantile(1, 2), quantile(99, 100)
+	return l
+}

@@ -1,0 +1,242 @@
+package fs
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// VirtualDir is a directory of files that no arena holds.
+type VirtualDir interface {
+	// Names lists what `ls` shows, in the order in which it shows it.
+	Names() []string
+	// Find answers a file or a directory by name: also one that is not listed.
+	Find(name string) (VirtualNode, bool)
+}
+
+// VirtualNode is a file (File is set) or a directory (Dir is set). Its owner is root.
+type VirtualNode struct {
+	Dir  VirtualDir
+	File VirtualFile
+}
+
+// VirtualFile is a file whose content is made when it is opened. One that can be written to is a [VirtualWriter] too.
+type VirtualFile interface {
+	// Snapshot makes the content that one open reads. ctx ends when the reader does not want it any more.
+	Snapshot(ctx context.Context) ([]byte, error)
+}
+
+// VirtualWriter is a file that takes commands: each write(2) is one.
+type VirtualWriter interface {
+	Write(ctx context.Context, c Caller, command []byte) error
+}
+
+const controlNode = regions.NodeID(1) << 32
+
+// virtuals gives the virtual files their nodes. Each path has the same node as long as the server runs; those that
+// are not listed are forgotten with the kernel.
+type virtuals struct {
+	root    VirtualDir
+	started regions.Timestamp
+
+	mu    sync.Mutex // guards the rest; taken alone
+	nodes map[regions.NodeID]*virtualEntry
+	paths map[string]regions.NodeID
+	last  uint32
+}
+
+type virtualEntry struct {
+	VirtualNode
+	path   string // with `.ctl` in front
+	listed bool
+}
+
+func newVirtuals(root VirtualDir) *virtuals {
+	v := &virtuals{
+		root:    root,
+		started: regions.TimestampOf(time.Now()),
+		nodes:   map[regions.NodeID]*virtualEntry{},
+		paths:   map[string]regions.NodeID{},
+		last:    1,
+	}
+	if root != nil {
+		v.nodes[controlNode] = &virtualEntry{VirtualNode: VirtualNode{Dir: root}, path: ControlName, listed: true}
+	}
+	return v
+}
+
+func (v *virtuals) get(n regions.NodeID) (*virtualEntry, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e := v.nodes[n]
+	if e == nil {
+		return nil, regions.Stale
+	}
+	return e, nil
+}
+
+func (v *virtuals) path(n regions.NodeID) string {
+	e, err := v.get(n)
+	if err != nil {
+		return ""
+	}
+	return e.path
+}
+
+func (v *virtuals) lookup(dir regions.NodeID, name string) (regions.Attr, error) {
+	d, err := v.get(dir)
+	if err != nil {
+		return regions.Attr{}, err
+	}
+	if d.Dir == nil {
+		return regions.Attr{}, regions.NotDir
+	}
+	found, ok := d.Dir.Find(name)
+	if !ok {
+		return regions.Attr{}, regions.NotFound
+	}
+	return v.attr(v.enter(d.path+"/"+name, found, slices.Contains(d.Dir.Names(), name)))
+}
+
+// enter answers the node of a path, a new one if it had none.
+func (v *virtuals) enter(path string, found VirtualNode, listed bool) regions.NodeID {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	n, known := v.paths[path]
+	if !known {
+		v.last++
+		n = regions.VirtualNodeID(v.last)
+		v.paths[path] = n
+		v.nodes[n] = &virtualEntry{VirtualNode: found, path: path, listed: listed}
+	}
+	return n
+}
+
+// forget drops a node that is not listed: there is no end to such names.
+func (v *virtuals) forget(n regions.NodeID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if e := v.nodes[n]; e != nil && !e.listed {
+		delete(v.nodes, n)
+		delete(v.paths, e.path)
+	}
+}
+
+func (v *virtuals) attr(n regions.NodeID) (regions.Attr, error) {
+	e, err := v.get(n)
+	if err != nil {
+		return regions.Attr{}, err
+	}
+	a := regions.Attr{
+		Node: n, Ino: uint64(n), Nlink: 1, Blksize: 4096, Mode: regions.TypeRegular | 0o444,
+		Atime: v.started, Mtime: v.started, Ctime: v.started, Btime: v.started,
+	}
+	if e.Dir != nil {
+		a.Mode, a.Nlink = regions.TypeDir|0o555, 2
+	} else if _, ok := e.File.(VirtualWriter); ok {
+		a.Mode |= 0o200
+	}
+	return a, nil
+}
+
+// setattr takes what `echo > file` sends, a size and times, and refuses the rest.
+func (v *virtuals) setattr(n regions.NodeID, c regions.Change) (regions.Attr, error) {
+	const harmless = regions.SetSize | regions.SetAtime | regions.SetAtimeNow | regions.SetMtime | regions.SetMtimeNow
+	if c.Set&^harmless != 0 {
+		return regions.Attr{}, regions.NotPermitted
+	}
+	return v.attr(n)
+}
+
+func (v *virtuals) open(ctx context.Context, c Caller, n regions.NodeID, access regions.Access) (*virtualHandle, error) {
+	e, err := v.get(n)
+	if err != nil {
+		return nil, err
+	}
+	if e.File == nil {
+		return nil, regions.IsDir
+	}
+	h := &virtualHandle{}
+	if access&regions.WriteAccess != 0 {
+		w, ok := e.File.(VirtualWriter)
+		if !ok || c.UID != 0 {
+			return nil, regions.AccessDenied
+		}
+		h.writer = w
+	}
+	if access&regions.ReadAccess != 0 {
+		h.content, err = e.File.Snapshot(ctx)
+	}
+	return h, err
+}
+
+func (v *virtuals) openDir(n regions.NodeID) (regions.Dir, error) {
+	e, err := v.get(n)
+	if err != nil {
+		return nil, err
+	}
+	if e.Dir == nil {
+		return nil, regions.NotDir
+	}
+	return &virtualListing{v, n, e.Dir.Names()}, nil
+}
+
+// virtualListing is an open virtual directory; a position is an index into its names, plus regions.FirstPosition.
+type virtualListing struct {
+	virtuals *virtuals
+	node     regions.NodeID
+	names    []string
+}
+
+func (l *virtualListing) Read(off uint64, attrs bool, emit func(regions.Entry) bool) error {
+	for i := max(off, regions.FirstPosition-1) - (regions.FirstPosition - 1); i < uint64(len(l.names)); i++ {
+		a, err := l.virtuals.lookup(l.node, l.names[i])
+		if err != nil {
+			continue
+		}
+		e := regions.Entry{Name: l.names[i], Off: i + regions.FirstPosition, Ino: a.Ino, Type: a.Type()}
+		if attrs {
+			e.Attr = a
+		}
+		if !emit(e) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Dots answers `.ctl`'s number for the parent of whatever is below it, and the root's for its own.
+func (l *virtualListing) Dots() (self, parent uint64, err error) {
+	if l.node == controlNode {
+		return uint64(l.node), uint64(regions.RootNode), nil
+	}
+	return uint64(l.node), uint64(controlNode), nil
+}
+
+func (l *virtualListing) Close() error { return nil }
+
+// virtualHandle is an open virtual file.
+type virtualHandle struct {
+	content []byte
+	writer  VirtualWriter
+}
+
+func (h *virtualHandle) read(p []byte, off int64) int {
+	if off < 0 || off >= int64(len(h.content)) {
+		return 0
+	}
+	return copy(p, h.content[off:])
+}
+
+func (h *virtualHandle) write(ctx context.Context, c Caller, p []byte) (int, error) {
+	if h.writer == nil {
+		return 0, regions.BadHandle
+	}
+	if err := h.writer.Write(ctx, c, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

@@ -1,0 +1,3 @@
+module github.com/shmfs/shmfs
+
+go 1.26

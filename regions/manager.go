@@ -1,0 +1,258 @@
+package regions
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Manager is the Arena that all doors go through. What it does not do itself is the inner arena's: it adds each
+// region's record, the sums, and who uses what.
+type Manager struct {
+	Arena
+	books *books
+	users *users
+	now   func() time.Time
+}
+
+var _ Arena = (*Manager)(nil)
+
+// NewManager puts a manager before an arena. Call Adopt before use if the arena may hold something already.
+func NewManager(a Arena) *Manager {
+	m := &Manager{Arena: a, books: newBooks(), now: time.Now}
+	m.users = newUsers(nil)
+	if p, ok := a.(UseProber); ok {
+		m.users.probe = p.InUse
+	}
+	return m
+}
+
+// OnFree sets who is told when nobody holds a region any more: a front end that keeps something for it in the kernel.
+// The callee must not call the manager. Set it before the first Opened.
+func (m *Manager) OnFree(f func(NodeID)) { m.users.freed = f }
+
+// Inner is the arena itself, for its abilities ([Descriptor], [Copier], ...).
+func (m *Manager) Inner() Arena { return m.Arena }
+
+// Adopt counts what the arena holds already, and answers the sums.
+func (m *Manager) Adopt(ctx context.Context) (Totals, error) {
+	seen := make(map[NodeID]bool) // nodes of several names, met already
+	err := m.Arena.Walk(ctx, func(it Item) error {
+		if !it.Attr.IsDir() && it.Attr.Nlink > 1 {
+			if seen[it.Attr.Node] {
+				return nil
+			}
+			seen[it.Attr.Node] = true
+		}
+		m.books.made(&it.Attr)
+		return nil
+	})
+	return m.books.totals(), err
+}
+
+// Make makes a node and, if it is a region, its record. spec.Record.PID is the caller's, the rest is filled in.
+func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
+	m.stamp(&spec)
+	a, err := m.Arena.Make(dir, name, spec)
+	if err == nil {
+		m.books.made(&a)
+	}
+	return a, err
+}
+
+// MakeTemp makes a region without a name. It enters the books when it is linked.
+func (m *Manager) MakeTemp(dir NodeID, spec Spec) (Attr, error) {
+	m.stamp(&spec)
+	return m.Arena.MakeTemp(dir, spec)
+}
+
+func (m *Manager) stamp(spec *Spec) {
+	if spec.Mode&TypeMask != TypeRegular {
+		spec.Record = Record{}
+		return
+	}
+	spec.Record = Record{ID: NewID(), Created: m.now(), PID: spec.Record.PID, UID: spec.UID, GID: spec.GID}
+}
+
+// Link gives a node one more name; the first name of a region made by MakeTemp brings it into the books.
+func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
+	a, err := m.Arena.Link(node, dir, name)
+	if err == nil && a.Nlink == 1 {
+		m.books.made(&a)
+	}
+	return a, err
+}
+
+// Remove takes a name away.
+func (m *Manager) Remove(parent NodeID, name string, dir bool) (Attr, error) {
+	a, err := m.Arena.Remove(parent, name, dir)
+	if err == nil {
+		m.books.removed(&a)
+	}
+	return a, err
+}
+
+// Rename moves a name.
+func (m *Manager) Rename(r Rename) (Attr, error) {
+	a, err := m.Arena.Rename(r)
+	if err == nil {
+		m.books.removed(&a)
+		if r.Flags&RenameWhiteout != 0 {
+			m.books.made(&Attr{Mode: TypeChar})
+		}
+	}
+	return a, err
+}
+
+// Getattr reads attributes, and takes note of the size.
+func (m *Manager) Getattr(node NodeID) (Attr, error) {
+	a, err := m.Arena.Getattr(node)
+	if err == nil && a.IsRegion() {
+		m.books.resized(node, a.Size)
+	}
+	return a, err
+}
+
+// Setattr sets attributes.
+func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
+	a, err := m.Arena.Setattr(node, c)
+	if err == nil && c.Set&SetSize != 0 {
+		m.books.resized(node, a.Size)
+	}
+	return a, err
+}
+
+// Open opens a region; growth through the file enters the books.
+func (m *Manager) Open(node NodeID, access Access) (File, error) {
+	f, err := m.Arena.Open(node, access)
+	if err != nil {
+		return nil, err
+	}
+	return &countedFile{f, node, m.books}, nil
+}
+
+// CopyRange copies between two files of this manager, without moving the bytes through us where the arena can.
+func (m *Manager) CopyRange(src File, srcOff int64, dst File, dstOff int64, length int64) (int64, error) {
+	s, ok1 := src.(*countedFile)
+	d, ok2 := dst.(*countedFile)
+	c, ok3 := m.Arena.(Copier)
+	if !ok1 || !ok2 || !ok3 {
+		return 0, NotSupported
+	}
+	n, err := c.CopyRange(s.File, srcOff, d.File, dstOff, length)
+	if n > 0 {
+		m.books.grown(d.node, dstOff+n)
+	}
+	return n, err
+}
+
+// Opened takes note that a descriptor of a region is handed out.
+func (m *Manager) Opened(node NodeID, access Access) {
+	m.users.opened(node, access&WriteAccess != 0)
+	m.books.touched(node, m.now())
+}
+
+// Released takes note that a descriptor was closed. What was written past the server's eyes is read from the region.
+func (m *Manager) Released(node NodeID, access Access) {
+	if access&WriteAccess != 0 {
+		m.Getattr(node)
+	}
+	m.books.touched(node, m.now())
+	m.users.released(node, access&WriteAccess != 0)
+}
+
+// Forgotten takes note that the kernel does not know a node any more.
+func (m *Manager) Forgotten(node NodeID) {
+	m.users.forgotten(node)
+	m.Arena.Drop(node)
+}
+
+// Use answers who has a region.
+func (m *Manager) Use(node NodeID) Use { return m.users.use(node) }
+
+// Held answers how many regions are in use, and by how many descriptors.
+func (m *Manager) Held() (regions, opens int) { return m.users.held() }
+
+// LastUsed answers when a region was last opened, closed, written or read: the latest of what is known.
+func (m *Manager) LastUsed(a *Attr) time.Time {
+	last := m.books.lastUsed(a.Node)
+	for _, t := range []Timestamp{a.Atime, a.Mtime} {
+		if u := t.Time(); u.After(last) {
+			last = u
+		}
+	}
+	return last
+}
+
+// Totals answers the sums, after reading the size of every region that is open for writing: a write through FUSE
+// passthrough does not come by here.
+func (m *Manager) Totals() Totals {
+	for _, n := range m.users.writers() {
+		m.Getattr(n)
+	}
+	return m.books.totals()
+}
+
+// Resize changes the arena's limits while it lives, NotSupported if they are fixed. A negative value leaves one as it
+// is.
+func (m *Manager) Resize(bytes, nodes int64) error {
+	r, ok := m.Arena.(Resizer)
+	if !ok {
+		return NotSupported
+	}
+	return r.Resize(bytes, nodes)
+}
+
+// Path answers where a node stands, for messages; "" if that cannot be told.
+func (m *Manager) Path(node NodeID) string {
+	p, ok := m.Arena.(Pather)
+	if !ok {
+		return ""
+	}
+	path, err := p.Path(node)
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// Region answers a region's record, or one made up from its attributes if it has none: made by somebody else, or on a
+// system that keeps none.
+func (m *Manager) Region(a *Attr) Record {
+	r, err := m.Arena.Record(a.Node)
+	if err == nil || !errors.Is(err, NoData) {
+		return r
+	}
+	return Record{Created: a.Btime.Time(), UID: a.UID, GID: a.GID}
+}
+
+// countedFile tells the books what grows through it.
+type countedFile struct {
+	File
+	node  NodeID
+	books *books
+}
+
+func (f *countedFile) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.File.WriteAt(p, off)
+	if n > 0 {
+		f.books.grown(f.node, off+int64(n))
+	}
+	return n, err
+}
+
+func (f *countedFile) Truncate(size int64) error {
+	err := f.File.Truncate(size)
+	if err == nil {
+		f.books.resized(f.node, size)
+	}
+	return err
+}
+
+func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
+	err := f.File.Allocate(off, length, mode)
+	if err == nil && mode&AllocateKeepSize == 0 {
+		f.books.grown(f.node, off+length)
+	}
+	return err
+}

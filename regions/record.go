@@ -1,0 +1,86 @@
+package regions
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// ID identifies a region for ever: it is random, made with the region, and never given to another one.
+type ID uint64
+
+// NewID makes an identity.
+func NewID() ID {
+	var b [8]byte
+	for {
+		rand.Read(b[:]) // never fails, crypto/rand since Go 1.24
+		if id := ID(binary.LittleEndian.Uint64(b[:])); id != 0 {
+			return id
+		}
+	}
+}
+
+func (id ID) String() string { return fmt.Sprintf("%016x", uint64(id)) }
+
+// ParseID reads what String writes.
+func ParseID(s string) (ID, error) {
+	if len(s) != 16 {
+		return 0, fmt.Errorf("region id %q: want 16 hexadecimal digits", s)
+	}
+	n, err := strconv.ParseUint(s, 16, 64)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("region id %q: want 16 hexadecimal digits, not all zero", s)
+	}
+	return ID(n), nil
+}
+
+// Record is what shmfs keeps about a node beside its attributes, in the node's own inode, so that it is found again
+// by whoever serves the arena next. The zero Record is none.
+type Record struct {
+	ID      ID
+	Created time.Time
+	PID     uint32 // the creating process (thread group); 0 if it could not be named
+	UID     uint32 // who made it, whoever owns it now
+	GID     uint32
+}
+
+// recordVersion is the first byte of an encoded record. A reader takes records of its own version and, with more
+// bytes behind, of the same version written by a later release: fields are only ever added at the end.
+const recordVersion = 1
+
+// recordSize is the length of an encoded record: version 1, identity 8, created 8, pid 4, uid 4, gid 4.
+const recordSize = 1 + 8 + 8 + 4 + 4 + 4
+
+// Encode writes the record, little-endian.
+func (r Record) Encode() []byte {
+	b := make([]byte, 0, recordSize)
+	b = append(b, recordVersion)
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.ID))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Created.UnixNano()))
+	b = binary.LittleEndian.AppendUint32(b, r.PID)
+	b = binary.LittleEndian.AppendUint32(b, r.UID)
+	return binary.LittleEndian.AppendUint32(b, r.GID)
+}
+
+// DecodeRecord reads what Encode writes. A record that it cannot read is an error that wraps IO.
+func DecodeRecord(b []byte) (Record, error) {
+	if len(b) < recordSize {
+		return Record{}, fmt.Errorf("record of %d bytes, want at least %d: %w", len(b), recordSize, IO)
+	}
+	if b[0] != recordVersion {
+		return Record{}, fmt.Errorf("record of version %d, this release reads %d: %w", b[0], recordVersion, IO)
+	}
+	r := Record{
+		ID:      ID(binary.LittleEndian.Uint64(b[1:])),
+		Created: time.Unix(0, int64(binary.LittleEndian.Uint64(b[9:]))),
+		PID:     binary.LittleEndian.Uint32(b[17:]),
+		UID:     binary.LittleEndian.Uint32(b[21:]),
+		GID:     binary.LittleEndian.Uint32(b[25:]),
+	}
+	if r.ID == 0 {
+		return Record{}, fmt.Errorf("record without an identity: %w", IO)
+	}
+	return r, nil
+}

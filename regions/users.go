@@ -1,0 +1,181 @@
+package regions
+
+import "sync"
+
+// users knows which regions somebody has open, or may still have mapped.
+//
+// A release is not the end of a use: with FUSE passthrough it arrives at close although mappings live on (Linux
+// fs/fuse/passthrough.c: the mapping holds the backing file only). So a released region is first idle, then, when
+// idleRegions others were released after it, asked for: free ones are forgotten, mapped ones kept.
+type users struct {
+	shards [shardCount]userShard
+
+	probe func(NodeID) (bool, error) // whether the kernel has it open or mapped; nil: never after the last release
+	freed func(NodeID)               // told, under the shard's lock, that nobody holds the region
+
+	idleMu sync.Mutex // guards idle and next; taken alone
+	idle   [idleRegions]NodeID
+	next   int
+}
+
+// idleRegions is how many released regions are kept as they were opened, so that opening one again is cheap.
+const idleRegions = 1024
+
+type userShard struct {
+	mu    sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
+	users map[NodeID]*user
+}
+
+type user struct {
+	opens, writers int32
+}
+
+func newUsers(probe func(NodeID) (bool, error)) *users {
+	u := &users{probe: probe, freed: func(NodeID) {}}
+	for i := range u.shards {
+		u.shards[i].users = make(map[NodeID]*user)
+	}
+	return u
+}
+
+// Use is who has a region.
+type Use struct {
+	Opens, Writers int  // descriptors that were opened through us and not released
+	InUse          bool // open or mapped
+}
+
+func (u *users) opened(n NodeID, writer bool) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	if x == nil {
+		x = &user{}
+		s.users[n] = x
+	}
+	x.opens++
+	if writer {
+		x.writers++
+	}
+}
+
+func (u *users) released(n NodeID, writer bool) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	x := s.users[n]
+	if x == nil || x.opens == 0 {
+		s.mu.Unlock()
+		return
+	}
+	x.opens--
+	if writer {
+		x.writers--
+	}
+	last := x.opens == 0
+	if last && u.probe == nil {
+		u.freeLocked(s, n)
+	}
+	s.mu.Unlock()
+	if last && u.probe != nil {
+		u.settle(u.makeIdle(n))
+	}
+}
+
+// makeIdle puts n behind the other idle regions and answers the one that falls out in front.
+func (u *users) makeIdle(n NodeID) NodeID {
+	u.idleMu.Lock()
+	defer u.idleMu.Unlock()
+	oldest := u.idle[u.next]
+	u.idle[u.next] = n
+	u.next = (u.next + 1) % idleRegions
+	return oldest
+}
+
+// settle forgets n if nobody holds it, and answers whether somebody does.
+func (u *users) settle(n NodeID) bool {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	if x == nil {
+		return false
+	}
+	if x.opens > 0 {
+		return true
+	}
+	if u.probe != nil {
+		if held, err := u.probe(n); err == nil && held {
+			return true
+		}
+	}
+	u.freeLocked(s, n)
+	return false
+}
+
+// forgotten takes note that the kernel has no inode for n any more: nothing can be open or mapped.
+func (u *users) forgotten(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.users[n]; x != nil && x.opens == 0 {
+		u.freeLocked(s, n)
+	}
+}
+
+func (u *users) freeLocked(s *userShard, n NodeID) {
+	delete(s.users, n)
+	u.freed(n)
+}
+
+// use answers who has n, asking the kernel where the counts do not tell.
+func (u *users) use(n NodeID) Use {
+	held := u.settle(n)
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	if x == nil {
+		return Use{}
+	}
+	return Use{Opens: int(x.opens), Writers: int(x.writers), InUse: held || x.opens > 0}
+}
+
+// held answers how many regions are in use and how many descriptors are open. It asks the kernel for each region that
+// was released and is not yet settled: at most idleRegions and those that are mapped.
+func (u *users) held() (regions, opens int) {
+	for i := range u.shards {
+		for _, n := range u.shards[i].nodes() {
+			if x := u.use(n); x.InUse {
+				regions++
+				opens += x.Opens
+			}
+		}
+	}
+	return regions, opens
+}
+
+// writers answers the regions that are open for writing.
+func (u *users) writers() []NodeID {
+	var all []NodeID
+	for i := range u.shards {
+		s := &u.shards[i]
+		s.mu.Lock()
+		for n, x := range s.users {
+			if x.writers > 0 {
+				all = append(all, n)
+			}
+		}
+		s.mu.Unlock()
+	}
+	return all
+}
+
+func (s *userShard) nodes() []NodeID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]NodeID, 0, len(s.users))
+	for n := range s.users {
+		all = append(all, n)
+	}
+	return all
+}
