@@ -1,0 +1,146 @@
+// Package policy decides: from a configuration to yes or no and why.
+//
+// # Structure
+//
+// One table of keys (keys.go) drives everything that reads or writes a configuration: the TOML file (toml.go), the
+// options of mount(8) (options.go), the flags of the command line, and what is written to `.ctl/config` (current.go).
+// A key is added there and nowhere else.
+//
+// # Errors
+//
+// A configuration is refused with all that is wrong with it, as [Problems]; a change of a mounted file system with a
+// [regions.Refusal].
+//
+// The package reads no clock and asks the system nothing: who knows how much memory there is passes it in.
+package policy
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// Config is everything that a mount takes. It is comparable.
+type Config struct {
+	Size       Size
+	Inodes     int64 // nodes that fit in; InodesAuto or regions.Unlimited too
+	Huge       Huge
+	NUMA       string // a memory policy as tmpfs's mpol= takes it
+	IO         IO
+	AllowOther Choice // whether users other than the one who mounts have access
+	Ephemeral  bool   // the arena ends with its server, however that ends
+	Keep       bool   // the arena outlives the unmount
+	Mode       uint32 // of the root directory
+	LogLevel   slog.Level
+	LogFormat  LogFormat
+}
+
+// InodesAuto leaves the number of nodes to the arena.
+const InodesAuto int64 = 0
+
+// Huge is when a region gets huge pages (Linux Documentation/admin-guide/mm/transhuge.rst, "huge=").
+type Huge string
+
+const (
+	HugeNever      Huge = "never"
+	HugeWithinSize Huge = "within_size" // where a huge page lies wholly within the region's size
+	HugeAdvise     Huge = "advise"      // where a program asks by madvise(2)
+	HugeAlways     Huge = "always"      // everywhere: a region of one byte takes a huge page
+)
+
+// IO is how bytes travel between a program and its region.
+type IO string
+
+const (
+	IOAuto        IO = "auto" // passthrough where the kernel can, else cached
+	IOPassthrough IO = "passthrough"
+	IOCached      IO = "cached"
+)
+
+// LogFormat is how a line of the log is written.
+type LogFormat string
+
+const (
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+// Choice is a yes or no that may be left open.
+type Choice string
+
+const (
+	Auto Choice = "auto"
+	Yes  Choice = "true"
+	No   Choice = "false"
+)
+
+// Or answers the choice, open where it is left open.
+func (c Choice) Or(open bool) bool {
+	if c == Yes || c == No {
+		return c == Yes
+	}
+	return open
+}
+
+// Default is the configuration of who says nothing: half of the memory, as tmpfs gives.
+func Default() Config {
+	return Config{
+		Size:       Size{Percent: 50},
+		Inodes:     InodesAuto,
+		Huge:       HugeWithinSize,
+		NUMA:       "default",
+		IO:         IOAuto,
+		AllowOther: Auto,
+		Mode:       0o1777,
+		LogLevel:   slog.LevelInfo,
+		LogFormat:  LogText,
+	}
+}
+
+// Validate answers what is wrong with a configuration, as Problems, nil if nothing is.
+func (c *Config) Validate() error {
+	var all Problems
+	for _, k := range Keys() {
+		scratch := *c
+		if err := k.set(&scratch, k.get(c)); err != nil {
+			all = append(all, Problem{Key: k.Name, Message: err.Error()})
+		}
+	}
+	return append(all, c.conflicts()...).orNil()
+}
+
+// conflicts answers which keys contradict each other.
+func (c *Config) conflicts() Problems {
+	if c.Ephemeral && c.Keep {
+		return Problems{{Key: "keep", Message: "keep and ephemeral contradict each other: an ephemeral arena cannot be kept"}}
+	}
+	return nil
+}
+
+// Warnings answers what is allowed and probably not meant, a line each. totalRAM is the machine's memory in bytes.
+func (c *Config) Warnings(totalRAM int64) []string {
+	switch size := c.Size.Of(totalRAM); {
+	case size == regions.Unlimited:
+		return []string{"size max: nothing keeps regions from filling the memory, and a program that touches a page too " +
+			"many is killed instead of refused"}
+	case size > totalRAM:
+		return []string{fmt.Sprintf("size %s is more than the memory of this machine (%s): regions that fill it are swapped "+
+			"out, or programs are killed", c.Size, regions.FormatSize(totalRAM))}
+	}
+	return nil
+}
+
+// Diff answers which keys differ: those that can change while mounted, and those that need a new mount.
+func Diff(old, next Config) (live, fixed []string) {
+	for _, k := range Keys() {
+		switch {
+		case k.get(&old) == k.get(&next):
+		case k.Live:
+			live = append(live, k.Name)
+		default:
+			fixed = append(fixed, k.Name)
+		}
+	}
+	return live, fixed
+}
