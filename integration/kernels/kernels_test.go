@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/shmfs/shmfs/integration/kernels/plan"
+)
+
+func TestNewestIsByNumber(t *testing.T) {
+	list := "linux-image-6.12.99+deb12-cloud-amd64 - Linux 6.12\n" +
+		"linux-image-6.12.117+deb12-cloud-amd64 - Linux 6.12\n" +
+		"linux-image-6.12.101+deb12-cloud-amd64 - Linux 6.12\n"
+	if got, want := newest(list), "linux-image-6.12.117+deb12-cloud-amd64"; got != want {
+		t.Errorf("newest = %q, want %q", got, want)
+	}
+	if got := newest(""); got != "" {
+		t.Errorf("newest of none = %q", got)
+	}
+}
+
+func TestFollowFindsTheVerdictAmongKernelMessages(t *testing.T) {
+	var out bytes.Buffer
+	serial := "one\r\n[    1.0] a message" + plan.Verdict(3, 1) + "\r\n[    2.0] reboot: Power down\r\n"
+	ran, failed, judged := follow(strings.NewReader(serial), "[6.1]", &out)
+	if ran != 3 || failed != 1 || !judged {
+		t.Errorf("follow = %d, %d, %v, want 3, 1, true", ran, failed, judged)
+	}
+	if !strings.HasPrefix(out.String(), "[6.1] one\n") {
+		t.Errorf("what the guest printed is not passed on:\n%s", &out)
+	}
+}
+
+func TestPanicIsNoVerdict(t *testing.T) {
+	_, _, judged := follow(strings.NewReader("ok\r\nKernel panic - not syncing\r\n"), "", &bytes.Buffer{})
+	if judged {
+		t.Error("a guest that panicked was taken to have judged")
+	}
+}
+
+// TestArchiveIsNewc reads the archive back by the format's own rules: 110 bytes of header, name and content padded to
+// four bytes each, a trailer at the end.
+func TestArchiveIsNewc(t *testing.T) {
+	var b bytes.Buffer
+	a := newArchive(&b)
+	for _, err := range []error{
+		a.device("dev/console", 5, 1), a.file("a/b/one", modeFile, []byte("x")), a.file("a/b/two", modeProgram, []byte("1234")), a.close(),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for rest := b.Bytes(); len(rest) > 0; {
+		name, content, size := newcEntry(t, rest)
+		got = append(got, name+"="+content)
+		rest = rest[size:]
+	}
+	want := "dev= dev/console= a= a/b= a/b/one=x a/b/two=1234 TRAILER!!!="
+	if strings.Join(got, " ") != want {
+		t.Errorf("archive holds %q, want %q", strings.Join(got, " "), want)
+	}
+}
+
+func newcEntry(t *testing.T, b []byte) (name, content string, size int) {
+	t.Helper()
+	field := func(i int) int { // of 13, after the magic
+		n, err := strconv.ParseInt(string(b[6+8*i:14+8*i]), 16, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return int(n)
+	}
+	if string(b[:6]) != "070701" {
+		t.Fatalf("magic = %q", b[:6])
+	}
+	round := func(n int) int { return (n + 3) &^ 3 }
+	start := round(110 + field(11))
+	return string(b[110 : 110+field(11)-1]), string(b[start : start+field(6)]), start + round(field(6))
+}
