@@ -113,10 +113,9 @@ func (b *books) lastUsed(n NodeID) time.Time {
 // removed takes note that a name is gone; a are the node's attributes afterwards.
 func (b *books) removed(a *Attr) {
 	switch {
-	case a.Node == NoNode:
+	case a.Node == NoNode || a.Nlink > 0:
 	case a.IsDir():
 		b.directories.Add(-1)
-	case a.Nlink > 0:
 	case a.IsRegion():
 		b.forget(a.Node)
 	default:

@@ -163,9 +163,12 @@ func (m *Manager) Released(node NodeID, access Access) {
 
 // Forgotten takes note that the kernel does not know a node any more.
 func (m *Manager) Forgotten(node NodeID) {
-	m.users.forgotten(node)
+	m.users.settle(node) // FORGET counts look-ups: it need not be the last one
 	m.Arena.Drop(node)
 }
+
+// Busy reports whether a region is open, or was and may still be mapped. It asks nobody: for what costs more.
+func (m *Manager) Busy(node NodeID) bool { return m.users.known(node) }
 
 // Use answers who has a region.
 func (m *Manager) Use(node NodeID) Use { return m.users.use(node) }

@@ -112,14 +112,12 @@ func (u *users) settle(n NodeID) bool {
 	return false
 }
 
-// forgotten takes note that the kernel has no inode for n any more: nothing can be open or mapped.
-func (u *users) forgotten(n NodeID) {
+// known reports whether n is open, idle or mapped.
+func (u *users) known(n NodeID) bool {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if x := s.users[n]; x != nil && x.opens == 0 {
-		u.freeLocked(s, n)
-	}
+	return s.users[n] != nil
 }
 
 func (u *users) freeLocked(s *userShard, n NodeID) {

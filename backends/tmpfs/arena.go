@@ -1,0 +1,164 @@
+//go:build linux
+
+package tmpfs
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// Arena is a tmpfs, or a directory in one.
+type Arena struct {
+	root       int    // ordinary descriptor of the root directory
+	rootPath   string // as the kernel prints it, for Path
+	nodes      locator
+	rootID     regions.NodeID
+	uid, gid   uint32
+	userXattr  bool   // whether this kernel's tmpfs keeps user. attributes
+	mounted    bool   // whether the tmpfs is ours
+	recordName string // extended attribute of records; "" if they cannot be kept
+	properties regions.Properties
+
+	pinMu sync.Mutex // guards pins; taken alone
+	pins  map[regions.NodeID]int
+}
+
+// locator reaches nodes.
+type locator interface {
+	// open opens a node with the flags of open(2).
+	open(n regions.NodeID, flags int) (int, error)
+	// dirFlags are the flags that a directory is opened with to act on its names.
+	dirFlags() int
+	// named takes note of a name of n, unnamed that it is gone; unnamed answers whether n can still be reached.
+	named(n, dir regions.NodeID, name string)
+	unnamed(n, dir regions.NodeID, name string) bool
+}
+
+var (
+	_ regions.Arena      = (*Arena)(nil)
+	_ regions.Descriptor = (*Arena)(nil)
+	_ regions.UseProber  = (*Arena)(nil)
+	_ regions.Copier     = (*Arena)(nil)
+	_ regions.Resizer    = (*Arena)(nil)
+	_ regions.Pather     = (*Arena)(nil)
+)
+
+// Close gives up the arena's descriptors. Its memory stays with its mount.
+func (a *Arena) Close() error {
+	a.pinMu.Lock()
+	defer a.pinMu.Unlock()
+	for _, fd := range a.pins {
+		unix.Close(fd)
+	}
+	a.pins = nil
+	return unix.Close(a.root)
+}
+
+// inner answers the kernel's name for a node: the arena's root has one of its own.
+func (a *Arena) inner(n regions.NodeID) regions.NodeID {
+	if n == regions.RootNode {
+		return a.rootID
+	}
+	return n
+}
+
+// outer is the opposite of inner.
+func (a *Arena) outer(n regions.NodeID) regions.NodeID {
+	if n == a.rootID {
+		return regions.RootNode
+	}
+	return n
+}
+
+// open opens a node with the flags of open(2): through its pin if it has no name, else through the locator.
+func (a *Arena) open(n regions.NodeID, flags int) (int, error) {
+	n = a.inner(n)
+	fd, err := a.nodes.open(n, flags)
+	if err == nil {
+		return fd, nil
+	}
+	if pin, ok := a.pinOf(n); ok {
+		return unix.Open(procPath(pin), flags&^unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	}
+	return -1, err
+}
+
+// directory is an open directory to act on names in. The root is not opened for it.
+type directory struct {
+	fd   int
+	node regions.NodeID // the kernel's name for it
+	own  bool
+}
+
+func (a *Arena) dir(n regions.NodeID) (directory, error) {
+	n = a.inner(n)
+	if n == a.rootID {
+		return directory{fd: a.root, node: n}, nil
+	}
+	fd, err := a.open(n, a.nodes.dirFlags())
+	return directory{fd: fd, node: n, own: true}, err
+}
+
+func (d directory) close() {
+	if d.own {
+		unix.Close(d.fd)
+	}
+}
+
+// A pin is a descriptor that keeps a node without names alive until Drop.
+
+func (a *Arena) pinOf(n regions.NodeID) (int, bool) {
+	a.pinMu.Lock()
+	defer a.pinMu.Unlock()
+	fd, ok := a.pins[n]
+	return fd, ok
+}
+
+// pin keeps fd, which must be O_PATH, for n.
+func (a *Arena) pin(n regions.NodeID, fd int) {
+	a.pinMu.Lock()
+	old, had := a.pins[n]
+	a.pins[n] = fd
+	a.pinMu.Unlock()
+	if had {
+		unix.Close(old)
+	}
+}
+
+// Drop lets a node without names go, if nothing else holds it.
+func (a *Arena) Drop(n regions.NodeID) {
+	a.pinMu.Lock()
+	fd, had := a.pins[n]
+	delete(a.pins, n)
+	a.pinMu.Unlock()
+	if had {
+		unix.Close(fd)
+	}
+}
+
+// procPath names an open descriptor for calls that take paths only: they follow it to the very node, symlinks
+// included (proc_pid_fd(5)).
+func procPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+// Path answers where a node stands, as the kernel tells it.
+func (a *Arena) Path(n regions.NodeID) (string, error) {
+	fd, err := a.open(n, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return "", code(err)
+	}
+	defer unix.Close(fd)
+	path, err := os.Readlink(procPath(fd))
+	if err != nil {
+		return "", regions.IO
+	}
+	if path == a.rootPath {
+		return "", nil
+	}
+	return strings.TrimPrefix(path, strings.TrimSuffix(a.rootPath, "/")+"/"), nil
+}

@@ -1,0 +1,111 @@
+//go:build linux
+
+package tmpfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// listing is an open directory. tmpfs gives each entry a position that stays its own (since Linux 6.6, fs/libfs.c
+// simple_offset), or moves a cursor with the descriptor (before): both are stable while entries come and go, as long
+// as it is this descriptor.
+type listing struct {
+	arena *Arena
+	node  regions.NodeID
+
+	mu   sync.Mutex // guards the rest: a descriptor has one position
+	fd   int
+	next uint64 // position of what left holds first, or else of the descriptor
+	left []byte // entries read and not yet given out
+	buf  []byte
+}
+
+const listingBuffer = 32 << 10
+
+// OpenDir opens a directory for reading.
+func (a *Arena) OpenDir(n regions.NodeID) (regions.Dir, error) {
+	fd, err := a.open(n, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, code(err)
+	}
+	return &listing{arena: a, node: a.inner(n), fd: fd}, nil
+}
+
+func (l *listing) Read(off uint64, attrs bool, emit func(regions.Entry) bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if off < regions.FirstPosition {
+		off = 0
+	}
+	if off != l.next || off == 0 {
+		if _, err := unix.Seek(l.fd, int64(off), unix.SEEK_SET); err != nil {
+			return code(err)
+		}
+		l.next, l.left = off, nil
+	}
+	for {
+		for len(l.left) > 0 {
+			e, size := parseDirent(l.left)
+			if e.Name != "." && e.Name != ".." {
+				if attrs {
+					e.Attr, _ = l.arena.find(directory{fd: l.fd, node: l.node}, e.Name)
+				}
+				if !emit(e) {
+					return nil
+				}
+			}
+			l.next, l.left = e.Off, l.left[size:]
+		}
+		if err := l.fill(); err != nil || len(l.left) == 0 {
+			return code(err)
+		}
+	}
+}
+
+func (l *listing) fill() error {
+	if l.buf == nil {
+		l.buf = make([]byte, listingBuffer)
+	}
+	size, err := unix.Getdents(l.fd, l.buf)
+	if err != nil {
+		return err
+	}
+	l.left = l.buf[:size]
+	return nil
+}
+
+// parseDirent reads the first struct linux_dirent64 (getdents(2)) of b, and answers its length.
+func parseDirent(b []byte) (regions.Entry, int) {
+	size := int(binary.NativeEndian.Uint16(b[16:]))
+	name := b[19:size]
+	if i := bytes.IndexByte(name, 0); i >= 0 {
+		name = name[:i]
+	}
+	return regions.Entry{
+		Name: string(name),
+		Off:  binary.NativeEndian.Uint64(b[8:]),
+		Ino:  binary.NativeEndian.Uint64(b),
+		Type: uint32(b[18]) << 12, // DT_* to S_IF* (readdir(3), IFTODT)
+	}, size
+}
+
+func (l *listing) Dots() (self, parent uint64, err error) {
+	var at regions.Attr
+	if err := stat(l.fd, "", &at); err != nil {
+		return 0, 0, code(err)
+	}
+	self = at.Ino
+	if l.node == l.arena.rootID {
+		return self, self, nil
+	}
+	err = stat(l.fd, "..", &at)
+	return self, at.Ino, code(err)
+}
+
+func (l *listing) Close() error { return unix.Close(l.fd) }

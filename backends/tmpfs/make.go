@@ -1,0 +1,190 @@
+//go:build linux
+
+package tmpfs
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// Make makes a node and names it.
+func (a *Arena) Make(dir regions.NodeID, name string, s regions.Spec) (regions.Attr, error) {
+	d, err := a.dir(dir)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	defer d.close()
+	gid, err := a.applyDirectory(d, &s)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	if s.Mode&regions.TypeMask == regions.TypeRegular {
+		return a.makeRegion(d, name, s, gid)
+	}
+	if err := makeOther(d.fd, name, s); err != nil {
+		return regions.Attr{}, code(err)
+	}
+	if err := a.own(d.fd, name, s, gid); err != nil {
+		return regions.Attr{}, a.undo(d.fd, name, s, err)
+	}
+	return a.find(d, name)
+}
+
+func makeOther(dirfd int, name string, s regions.Spec) error {
+	switch s.Mode & regions.TypeMask {
+	case regions.TypeDir:
+		return unix.Mkdirat(dirfd, name, s.Mode&regions.ModePerm)
+	case regions.TypeSymlink:
+		return unix.Symlinkat(s.Target, dirfd, name)
+	}
+	return unix.Mknodat(dirfd, name, s.Mode, int(s.Rdev))
+}
+
+func (a *Arena) makeRegion(d directory, name string, s regions.Spec, gid int) (regions.Attr, error) {
+	const flags = unix.O_CREAT | unix.O_EXCL | unix.O_RDWR | unix.O_CLOEXEC | unix.O_NOFOLLOW
+	fd, err := unix.Openat(d.fd, name, flags, s.Mode&regions.ModePerm)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	defer unix.Close(fd)
+	at, err := a.finishRegion(fd, s, gid)
+	if err != nil {
+		return at, a.undo(d.fd, name, s, err)
+	}
+	a.nodes.named(at.Node, d.node, name)
+	return at, nil
+}
+
+// MakeTemp makes a region without a name, and pins it.
+func (a *Arena) MakeTemp(dir regions.NodeID, s regions.Spec) (regions.Attr, error) {
+	d, err := a.dir(dir)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	defer d.close()
+	gid, err := a.applyDirectory(d, &s)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	fd, err := unix.Openat(d.fd, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, s.Mode&regions.ModePerm)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	defer unix.Close(fd)
+	at, err := a.finishRegion(fd, s, gid)
+	if err != nil {
+		return at, code(err)
+	}
+	pin, err := unix.Open(procPath(fd), unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return at, code(err)
+	}
+	a.pin(at.Node, pin)
+	return at, nil
+}
+
+// finishRegion gives a new region its owner and its record.
+func (a *Arena) finishRegion(fd int, s regions.Spec, gid int) (regions.Attr, error) {
+	if err := a.own(fd, "", s, gid); err != nil {
+		return regions.Attr{}, code(err)
+	}
+	if a.recordName != "" && s.Record != (regions.Record{}) {
+		if err := unix.Fsetxattr(fd, a.recordName, s.Record.Encode(), 0); err != nil {
+			return regions.Attr{}, code(err)
+		}
+	}
+	return a.describe(fd)
+}
+
+// applyDirectory does what the directory decides about a new node: the umask counts only without a default ACL
+// (umask(2)), and a set-group-id directory gives its group, which gid -1 leaves as the kernel sets it.
+func (a *Arena) applyDirectory(d directory, s *regions.Spec) (gid int, err error) {
+	if s.Mode&s.Umask != 0 && s.Mode&regions.TypeMask != regions.TypeSymlink && !hasDefaultACL(d.fd) {
+		s.Mode &^= s.Umask & 0o777
+	}
+	if s.GID == a.gid {
+		return -1, nil
+	}
+	var at regions.Attr
+	if err := stat(d.fd, "", &at); err != nil {
+		return 0, err
+	}
+	if at.Mode&regions.ModeSetGID != 0 {
+		return -1, nil
+	}
+	return int(s.GID), nil
+}
+
+const defaultACL = "system.posix_acl_default"
+
+func hasDefaultACL(dirfd int) bool {
+	_, err := unix.Fgetxattr(dirfd, defaultACL, nil)
+	if err == unix.EBADF { // O_PATH
+		_, err = unix.Getxattr(procPath(dirfd), defaultACL, nil)
+	}
+	return err == nil
+}
+
+// own gives a new node to its maker. The kernel drops set-user-id and set-group-id of a region then, so they are set
+// again.
+func (a *Arena) own(dirfd int, name string, s regions.Spec, gid int) error {
+	uid := -1
+	if s.UID != a.uid {
+		uid = int(s.UID)
+	}
+	if uid < 0 && gid < 0 {
+		return nil
+	}
+	flags := unix.AT_SYMLINK_NOFOLLOW
+	if name == "" {
+		flags |= unix.AT_EMPTY_PATH
+	}
+	var before regions.Attr
+	privileged := s.Mode&(regions.ModeSetUID|regions.ModeSetGID) != 0
+	if privileged {
+		if err := stat(dirfd, name, &before); err != nil {
+			return err
+		}
+	}
+	if err := unix.Fchownat(dirfd, name, uid, gid, flags); err != nil || !privileged {
+		return err
+	}
+	if name == "" {
+		return unix.Fchmod(dirfd, before.Mode&regions.ModePerm)
+	}
+	return unix.Fchmodat(dirfd, name, before.Mode&regions.ModePerm, 0)
+}
+
+// undo takes away what could not be finished, and answers why.
+func (a *Arena) undo(dirfd int, name string, s regions.Spec, why error) error {
+	flags := 0
+	if s.Mode&regions.TypeMask == regions.TypeDir {
+		flags = unix.AT_REMOVEDIR
+	}
+	unix.Unlinkat(dirfd, name, flags)
+	return code(why)
+}
+
+// Link gives a node one more name. The first name of a node without any ends its pin.
+func (a *Arena) Link(n, dir regions.NodeID, name string) (regions.Attr, error) {
+	d, err := a.dir(dir)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	defer d.close()
+	fd, err := a.open(n, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Linkat(unix.AT_FDCWD, procPath(fd), d.fd, name, unix.AT_SYMLINK_FOLLOW); err != nil {
+		return regions.Attr{}, code(err)
+	}
+	a.nodes.named(a.inner(n), d.node, name)
+	var at regions.Attr
+	err = stat(fd, "", &at)
+	at.Node = n
+	a.Drop(n)
+	return at, code(err)
+}

@@ -1,0 +1,99 @@
+//go:build linux
+
+package tmpfs
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// Remove takes a name away. The node is held while it happens, so that what becomes of it can be told.
+func (a *Arena) Remove(parent regions.NodeID, name string, dir bool) (regions.Attr, error) {
+	d, err := a.dir(parent)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	defer d.close()
+	held, err := openHeld(d.fd, name)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	flags := 0
+	if dir {
+		flags = unix.AT_REMOVEDIR
+	}
+	if err := unix.Unlinkat(d.fd, name, flags); err != nil {
+		unix.Close(held)
+		return regions.Attr{}, code(err)
+	}
+	return a.afterRemove(held, d, name)
+}
+
+func openHeld(dirfd int, name string) (int, error) {
+	return unix.Openat(dirfd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+}
+
+// afterRemove answers the attributes of a node that lost the name, and keeps fd as its pin if it cannot be reached
+// otherwise any more.
+func (a *Arena) afterRemove(fd int, d directory, name string) (regions.Attr, error) {
+	at, err := a.describe(fd)
+	if err != nil {
+		unix.Close(fd)
+		return at, err
+	}
+	reachable := a.nodes.unnamed(at.Node, d.node, name)
+	if at.Nlink == 0 || !reachable {
+		a.pin(at.Node, fd)
+		return at, nil
+	}
+	unix.Close(fd)
+	return at, nil
+}
+
+// Rename moves a name.
+func (a *Arena) Rename(r regions.Rename) (regions.Attr, error) {
+	from, err := a.dir(r.Dir)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	defer from.close()
+	to, err := a.dir(r.NewDir)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	defer to.close()
+	replaced := -1
+	if r.Flags&(regions.RenameExchange|regions.RenameNoReplace) == 0 {
+		if replaced, err = openHeld(to.fd, r.NewName); err != nil {
+			replaced = -1 // nothing there, or what renameat2 will tell
+		}
+	}
+	if err := unix.Renameat2(from.fd, r.Name, to.fd, r.NewName, uint(r.Flags)); err != nil {
+		if replaced >= 0 {
+			unix.Close(replaced)
+		}
+		return regions.Attr{}, code(err)
+	}
+	a.moved(from, r.Name, to, r.NewName, r.Flags)
+	if replaced < 0 {
+		return regions.Attr{}, nil
+	}
+	return a.afterRemove(replaced, to, r.NewName)
+}
+
+// moved tells the locator where things stand now, if it wants to know.
+func (a *Arena) moved(from directory, name string, to directory, newName string, flags regions.RenameFlags) {
+	if a.properties.Stateless {
+		return
+	}
+	if n, err := nodeAt(to.fd, newName); err == nil {
+		a.nodes.named(n, to.node, newName)
+	}
+	if flags&regions.RenameExchange == 0 {
+		return
+	}
+	if n, err := nodeAt(from.fd, name); err == nil {
+		a.nodes.named(n, from.node, name)
+	}
+}

@@ -1,0 +1,127 @@
+//go:build linux
+
+package tmpfs
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+const (
+	// trustedRecord keeps records where we are privileged; everything below trustedOwn is ours.
+	trustedRecord = "trusted.shmfs.record"
+	trustedOwn    = "trusted.shmfs"
+	// trustedUser, before the rest of the name, keeps user. attributes on a tmpfs that keeps none.
+	trustedUser = "trusted.shmfs.user."
+	// userRecord keeps records where we are not privileged.
+	userRecord = "user.shmfs.record"
+)
+
+// own reports whether an attribute is the arena's own: not to be seen and not to be set through it.
+func own(name string) bool {
+	return name == userRecord || name == trustedOwn || strings.HasPrefix(name, trustedOwn+".")
+}
+
+// stored answers the name under which the arena keeps an attribute.
+func (a *Arena) stored(name string) string {
+	if rest, ok := strings.CutPrefix(name, "user."); ok && !a.userXattr {
+		return trustedUser + rest
+	}
+	return name
+}
+
+// shown is the opposite of stored; false for one that is not shown.
+func (a *Arena) shown(name string) (string, bool) {
+	if rest, ok := strings.CutPrefix(name, trustedUser); ok && !a.userXattr {
+		return "user." + rest, true
+	}
+	return name, !own(name)
+}
+
+// withPath calls fn with a path to the very node.
+func (a *Arena) withPath(n regions.NodeID, fn func(path string) error) error {
+	fd, err := a.open(n, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return code(err)
+	}
+	defer unix.Close(fd)
+	return code(fn(procPath(fd)))
+}
+
+// Getxattr reads an extended attribute.
+func (a *Arena) Getxattr(n regions.NodeID, name string) ([]byte, error) {
+	if own(name) {
+		return nil, regions.NoData
+	}
+	var value []byte
+	err := a.withPath(n, func(path string) (err error) {
+		value, err = growing(func(buf []byte) (int, error) { return unix.Getxattr(path, a.stored(name), buf) })
+		return err
+	})
+	return value, err
+}
+
+// growing reads something whose size is not known before: 256 bytes are enough for almost all.
+func growing(read func([]byte) (int, error)) ([]byte, error) {
+	for size := 256; ; {
+		buf := make([]byte, size)
+		got, err := read(buf)
+		if err != unix.ERANGE {
+			return buf[:max(got, 0)], err
+		}
+		if size, err = read(nil); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Setxattr sets an extended attribute.
+func (a *Arena) Setxattr(n regions.NodeID, name string, value []byte, flags regions.XattrFlags) error {
+	if own(name) {
+		return regions.NotPermitted
+	}
+	const kernel = regions.XattrCreate | regions.XattrReplace
+	err := a.withPath(n, func(path string) error {
+		return unix.Setxattr(path, a.stored(name), value, int(flags&kernel))
+	})
+	if err == nil && flags&regions.XattrKillSetGID != 0 {
+		return a.dropSetGID(n)
+	}
+	return err
+}
+
+func (a *Arena) dropSetGID(n regions.NodeID) error {
+	at, err := a.Getattr(n)
+	if err != nil || at.Mode&regions.ModeSetGID == 0 {
+		return err
+	}
+	_, err = a.Setattr(n, regions.Change{Set: regions.SetMode, Mode: at.Mode &^ regions.ModeSetGID})
+	return err
+}
+
+// Removexattr removes an extended attribute.
+func (a *Arena) Removexattr(n regions.NodeID, name string) error {
+	if own(name) {
+		return regions.NoData
+	}
+	return a.withPath(n, func(path string) error { return unix.Removexattr(path, a.stored(name)) })
+}
+
+// Listxattr lists the names of extended attributes.
+func (a *Arena) Listxattr(n regions.NodeID) ([]string, error) {
+	var list []byte
+	err := a.withPath(n, func(path string) (err error) {
+		list, err = growing(func(buf []byte) (int, error) { return unix.Listxattr(path, buf) })
+		return err
+	})
+	var names []string
+	for name := range strings.SplitSeq(string(list), "\x00") {
+		if name, ok := a.shown(name); ok && name != "" {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}

@@ -1,0 +1,129 @@
+//go:build linux
+
+package gofuse
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// registrar registers files as backing: go-fuse's server, or a test's.
+type registrar interface {
+	RegisterBackingFd(*fuse.BackingMap) (int32, syscall.Errno)
+	UnregisterBackingFd(int32) syscall.Errno
+}
+
+// backings are the files that the kernel has registered. A node has one from its first open to the end of its last
+// use: while one is in use the kernel refuses another for the same node (Linux fs/fuse/iomode.c), and it refuses to
+// mix with the cached way, so a node that could not be registered stays cached as long.
+type backings struct {
+	arena  regions.Descriptor
+	kernel registrar
+	path   bool // whether the kernel takes O_PATH descriptors (Linux 6.18 does)
+
+	mu    sync.Mutex // guards nodes; held while the kernel registers (some microseconds)
+	nodes map[regions.NodeID]*backing
+}
+
+type backing struct {
+	id     int32
+	cached bool // could not be registered
+	kept   bool // is what keeps a region without a name alive
+}
+
+// tryPassthrough registers a file of the arena, and answers why it cannot be done. All of an arena's files are alike.
+func tryPassthrough(m *regions.Manager, kernel *fuse.Server) (*backings, error) {
+	if kernel.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH == 0 {
+		return nil, errors.New("the kernel does not offer FUSE passthrough (Linux 6.9 with CONFIG_FUSE_PASSTHROUGH does)")
+	}
+	d, ok := m.Inner().(regions.Descriptor)
+	if !ok {
+		return nil, fmt.Errorf("regions of a %s arena are not files of this kernel", m.Properties().Kind)
+	}
+	a, err := m.Inner().MakeTemp(regions.RootNode, regions.Spec{Mode: regions.TypeRegular | 0o600})
+	if err != nil {
+		return nil, fmt.Errorf("no file to try passthrough with: %w", err)
+	}
+	defer m.Inner().Drop(a.Node)
+	b := &backings{arena: d, kernel: kernel, path: true, nodes: make(map[regions.NodeID]*backing)}
+	id, errno := b.register(a.Node)
+	if errno == syscall.EBADF {
+		b.path = false
+		id, errno = b.register(a.Node)
+	}
+	switch errno {
+	case 0:
+		kernel.UnregisterBackingFd(id)
+		return b, nil
+	case syscall.EPERM:
+		return nil, errors.New("FUSE passthrough needs CAP_SYS_ADMIN in the initial user namespace")
+	}
+	return nil, fmt.Errorf("the kernel refused a file of the arena as backing: %w", errno)
+}
+
+func (b *backings) register(n regions.NodeID) (int32, syscall.Errno) {
+	fd, err := b.arena.Descriptor(n, b.path)
+	if err != nil {
+		return 0, syscall.EIO
+	}
+	defer unix.Close(fd)
+	return b.kernel.RegisterBackingFd(&fuse.BackingMap{Fd: int32(fd)})
+}
+
+// acquire answers the node's backing, false if it is cached. It is called while the node counts as open.
+func (b *backings) acquire(n regions.NodeID) (int32, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	x := b.nodes[n]
+	if x == nil {
+		id, errno := b.register(n)
+		x = &backing{id: id, cached: errno != 0}
+		b.nodes[n] = x
+	}
+	return x.id, !x.cached
+}
+
+// free lets a node's backing go, because nobody holds the region.
+func (b *backings) free(n regions.NodeID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if x := b.nodes[n]; x != nil && !x.kept {
+		b.dropLocked(n, x)
+	}
+}
+
+// keep makes the backing what keeps a region without a name, until the kernel forgets the node. False if there is
+// none.
+func (b *backings) keep(n regions.NodeID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	x := b.nodes[n]
+	if x == nil || x.cached {
+		return false
+	}
+	x.kept = true
+	return true
+}
+
+// forget ends a kept backing.
+func (b *backings) forget(n regions.NodeID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if x := b.nodes[n]; x != nil && x.kept {
+		b.dropLocked(n, x)
+	}
+}
+
+func (b *backings) dropLocked(n regions.NodeID, x *backing) {
+	if !x.cached {
+		b.kernel.UnregisterBackingFd(x.id)
+	}
+	delete(b.nodes, n)
+}

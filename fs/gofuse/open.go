@@ -1,0 +1,75 @@
+//go:build linux
+
+package gofuse
+
+import (
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// accessOf reads the access mode of open(2).
+func accessOf(flags uint32) regions.Access {
+	switch flags & syscall.O_ACCMODE {
+	case syscall.O_WRONLY:
+		return regions.WriteAccess
+	case syscall.O_RDWR:
+		return regions.ReadAccess | regions.WriteAccess
+	}
+	return regions.ReadAccess
+}
+
+// Open opens a region or a control file.
+func (s *Server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	c := s.begin(fs.OpOpen, &in.InHeader, "")
+	access := accessOf(in.Flags)
+	fh, err := s.tree.Open(interruptible(cancel), c.caller, c.node, access)
+	if err != nil {
+		return c.end(err)
+	}
+	a := regions.Attr{Node: c.node}
+	if access&regions.WriteAccess != 0 && s.backings != nil && !c.node.Virtual() {
+		if a, err = s.tree.Getattr(c.node); err != nil {
+			s.tree.Release(fh)
+			return c.end(err)
+		}
+	}
+	s.openOut(out, fh, &a, access)
+	return c.end(nil)
+}
+
+// openOut tells the kernel how the data of an open file goes.
+func (s *Server) openOut(out *fuse.OpenOut, fh uint64, a *regions.Attr, access regions.Access) {
+	out.Fh = fh
+	if a.Node.Virtual() {
+		out.OpenFlags = fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH
+		return
+	}
+	if s.backings != nil {
+		if id, ok := s.backings.acquire(a.Node); ok {
+			out.OpenFlags = fuse.FOPEN_PASSTHROUGH | fuse.FOPEN_NOFLUSH
+			out.BackingID = id
+			if access&regions.WriteAccess != 0 && regions.KilledMode(a.Mode) != a.Mode {
+				// A passthrough write does not drop set-user-id: the kernel leaves it to the server
+				// (HANDLE_KILLPRIV_V2), which does not see it. With DIRECT_IO write(2) comes here.
+				out.OpenFlags |= fuse.FOPEN_DIRECT_IO
+			}
+			return
+		}
+	}
+	// The kernel's page cache is the only copy that is used: it stays valid from one open to the next.
+	out.OpenFlags = fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH
+}
+
+// Release ends a handle.
+func (s *Server) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
+	c := s.begin(fs.OpRelease, &in.InHeader, "")
+	s.tree.Release(in.Fh)
+	c.end(nil)
+}
+
+// Flush has nothing to do: every open says NOFLUSH.
+func (s *Server) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.OK }

@@ -1,0 +1,54 @@
+//go:build linux
+
+package gofuse
+
+import (
+	"bufio"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// ProcessOf answers the process (thread group) of a thread that waits for an answer; 0 if it cannot be named from the
+// server's pid namespace. A pidfd can be had of a group's leader only (pidfd_open(2)), which answers most callers
+// without reading /proc.
+func ProcessOf(tid uint32) uint32 {
+	if tid == 0 {
+		return 0
+	}
+	if fd, err := unix.PidfdOpen(int(tid), 0); err == nil {
+		unix.Close(fd)
+		return tid
+	}
+	n, err := strconv.ParseUint(statusField(tid, "Tgid"), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
+}
+
+// hasSysAdmin reports whether a waiting thread has CAP_SYS_ADMIN (capability number 21 in linux/capability.h).
+func hasSysAdmin(tid uint32) bool {
+	if tid == 0 {
+		return false
+	}
+	caps, err := strconv.ParseUint(statusField(tid, "CapEff"), 16, 64)
+	return err == nil && caps&(1<<unix.CAP_SYS_ADMIN) != 0
+}
+
+// statusField reads a line of /proc/TID/status (proc_pid_status(5)), "" if there is none.
+func statusField(tid uint32, key string) string {
+	f, err := os.Open("/proc/" + strconv.Itoa(int(tid)) + "/status")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if k, v, ok := strings.Cut(lines.Text(), ":"); ok && k == key {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,168 @@
+//go:build linux
+
+package gofuse
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// Options are a server's.
+type Options struct {
+	// FD is the connection: /dev/fuse, mounted. The server owns it.
+	FD int
+	// IO is "auto" (passthrough if it can be had), "passthrough" (or fail) or "cached".
+	IO string
+	// Log takes what the library says; nil for none.
+	Log *slog.Logger
+}
+
+// MaxRequest is the largest READ and WRITE in bytes: what Linux sends at most (fs/fuse/fuse_i.h, FUSE_MAX_MAX_PAGES).
+const MaxRequest = 1 << 20
+
+// How long answers are valid: see the package's comment.
+const (
+	longValid = 24 * time.Hour
+	useValid  = time.Second
+)
+
+// Server serves a tree.
+type Server struct {
+	fuse.RawFileSystem // what is not implemented here answers ENOSYS
+
+	tree     *fs.Tree
+	kernel   *fuse.Server
+	backings *backings // nil in the cached way
+	reason   string    // why it is passthrough, or why not
+}
+
+// New answers INIT on the connection and decides how data goes. Serve must follow.
+func New(tree *fs.Tree, o Options) (*Server, error) {
+	s := &Server{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: tree}
+	opts := &fuse.MountOptions{
+		Name:                     "shmfs",
+		MaxWrite:                 MaxRequest,
+		MaxBackground:            64,
+		EnableAcl:                true,
+		EnableSymlinkCaching:     true,
+		ExplicitDataCacheControl: true,
+		ExtraCapabilities: fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_DONT_MASK | fuse.CAP_SETXATTR_EXT |
+			fuse.CAP_READDIRPLUS_AUTO,
+		DisabledCapabilities: fuse.CAP_WRITEBACK_CACHE | fuse.CAP_POSIX_LOCKS | fuse.CAP_FLOCK_LOCKS,
+		Logger:               libraryLog(o.Log),
+	}
+	if o.IO == "cached" {
+		opts.DisabledCapabilities |= fuse.CAP_PASSTHROUGH
+	}
+	kernel, err := fuse.NewServer(s, fmt.Sprintf("/dev/fd/%d", o.FD), opts)
+	if err != nil {
+		return nil, fmt.Errorf("begin to serve: %w", err)
+	}
+	s.kernel = kernel
+	return s, s.decide(o.IO)
+}
+
+// libraryLog hands go-fuse's lines to a structured log.
+func libraryLog(l *slog.Logger) *log.Logger {
+	if l == nil {
+		l = slog.New(slog.DiscardHandler)
+	}
+	return slog.NewLogLogger(l.Handler(), slog.LevelDebug)
+}
+
+// decide chooses the way by trying.
+func (s *Server) decide(want string) error {
+	if want == "cached" {
+		s.reason = "asked for with io=cached"
+		return nil
+	}
+	b, err := tryPassthrough(s.tree.Arena(), s.kernel)
+	if err != nil {
+		s.reason = err.Error()
+		if want == "passthrough" {
+			return fmt.Errorf("io=passthrough: %w", err)
+		}
+		return nil
+	}
+	s.reason = "the kernel took a file of the arena as backing"
+	s.backings = b
+	s.tree.Arena().OnFree(b.free)
+	return nil
+}
+
+// Serve answers requests until the mount is gone.
+func (s *Server) Serve() { s.kernel.Serve() }
+
+// Mode answers how data goes, "passthrough" or "cached", and why.
+func (s *Server) Mode() (mode, reason string) {
+	if s.backings == nil {
+		return "cached", s.reason
+	}
+	return "passthrough", s.reason
+}
+
+// String is what go-fuse calls the file system.
+func (s *Server) String() string { return "shmfs" }
+
+// call is one request while it is served.
+type call struct {
+	server *Server
+	op     fs.Op
+	start  time.Time
+	caller fs.Caller
+	node   regions.NodeID
+	name   string
+}
+
+func (s *Server) begin(op fs.Op, h *fuse.InHeader, name string) call {
+	return call{s, op, time.Now(), fs.Caller{UID: h.Uid, GID: h.Gid, PID: h.Pid}, regions.NodeID(h.NodeId), name}
+}
+
+// end counts the request and answers its status.
+func (c *call) end(err error) fuse.Status {
+	return status(c.server.tree.Done(c.op, c.start, c.caller, c.node, c.name, err))
+}
+
+// interruptible is the context of a request: it ends when the process that waits for the answer gets a signal.
+func interruptible(cancel <-chan struct{}) context.Context { return &fuse.Context{Cancel: cancel} }
+
+// valid answers for how long a node's attributes are.
+func (s *Server) valid(a *regions.Attr) time.Duration {
+	if a.IsRegion() && !a.Node.Virtual() && s.tree.Arena().Busy(a.Node) {
+		return useValid
+	}
+	return longValid
+}
+
+func fillAttr(out *fuse.Attr, a *regions.Attr) {
+	*out = fuse.Attr{
+		Ino: a.Ino, Size: uint64(a.Size), Blocks: a.Blocks, Mode: a.Mode, Nlink: a.Nlink, Rdev: a.Rdev, Blksize: a.Blksize,
+		Atime: uint64(a.Atime.Sec), Mtime: uint64(a.Mtime.Sec), Ctime: uint64(a.Ctime.Sec),
+		Atimensec: a.Atime.Nsec, Mtimensec: a.Mtime.Nsec, Ctimensec: a.Ctime.Nsec,
+		Owner: fuse.Owner{Uid: a.UID, Gid: a.GID},
+	}
+}
+
+func (s *Server) fillEntry(out *fuse.EntryOut, a *regions.Attr) {
+	out.NodeId = uint64(a.Node)
+	out.Generation = uint64(a.Node.Generation())
+	out.SetEntryTimeout(longValid)
+	out.SetAttrTimeout(s.valid(a))
+	fillAttr(&out.Attr, a)
+}
+
+// entry ends a request whose answer is a node.
+func (c *call) entry(out *fuse.EntryOut, a regions.Attr, err error) fuse.Status {
+	if err == nil {
+		c.server.fillEntry(out, &a)
+	}
+	return c.end(err)
+}
