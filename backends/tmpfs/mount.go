@@ -16,7 +16,7 @@ import (
 // Options are an arena's. Zero values leave a setting to the kernel: half of the memory for Bytes and as many nodes
 // as half of its pages (tmpfs(5)).
 type Options struct {
-	// Dir is where the arena is attached, made if it is missing. Empty: nowhere, so that it ends with the last
+	// Dir is where the arena is attached: a place that Prepare made. Empty: nowhere, so that it ends with the last
 	// descriptor (ephemeral).
 	Dir   string
 	Bytes int64 // regions.Unlimited for no limit
@@ -97,12 +97,8 @@ func (o Options) settings() []setting {
 	return s
 }
 
-// attach puts a mount on dir, with private propagation: it must not appear in anybody else's namespace. A parent that
-// is shared would hand it on, so dir is made a private mount first.
+// attach puts a mount on dir, with private propagation.
 func attach(mnt int, dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the arena's directory: %w", err)
-	}
 	if err := unix.MoveMount(mnt, "", unix.AT_FDCWD, dir, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		return fmt.Errorf("attach the arena to %s: %w", dir, err)
 	}
