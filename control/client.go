@@ -1,0 +1,186 @@
+package control
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// ErrNoMount is the answer for a place where no shmfs is mounted.
+var ErrNoMount = errors.New("not a shmfs mount")
+
+// Client reads and writes the control files of a mount.
+type Client struct {
+	Mountpoint string
+}
+
+// Open answers the client of the shmfs that is mounted at mountpoint; ErrNoMount if none is.
+func Open(mountpoint string) (*Client, error) {
+	c := &Client{Mountpoint: mountpoint}
+	v, err := c.Version()
+	if errors.Is(err, os.ErrNotExist) || err == nil && !v.Has("control") {
+		return nil, fmt.Errorf("%s: %w", mountpoint, ErrNoMount)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n := v.Int("control"); n > Format {
+		return nil, fmt.Errorf("%s: its control files are of version %d, this release of shmfs reads %d", mountpoint, n, Format)
+	}
+	return c, nil
+}
+
+// Find answers the client of the shmfs that holds path, and where path stands in it, "." for its root. Symlinks are
+// resolved first.
+func Find(path string) (c *Client, rel string, err error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, "", err
+	}
+	if abs, err = filepath.EvalSymlinks(abs); err != nil {
+		return nil, "", err
+	}
+	dir := abs
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
+		dir = filepath.Dir(abs)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		c, err := Open(dir)
+		if err == nil {
+			rel, err := filepath.Rel(dir, abs)
+			return c, rel, err
+		}
+		if !errors.Is(err, ErrNoMount) {
+			return nil, "", err
+		}
+		if dir == filepath.Dir(dir) {
+			return nil, "", fmt.Errorf("%s: %w", path, ErrNoMount)
+		}
+	}
+}
+
+func (c *Client) path(name string) string { return filepath.Join(c.Mountpoint, fs.ControlName, name) }
+
+func (c *Client) flat(name string) (Flat, error) {
+	b, err := os.ReadFile(c.path(name))
+	if err != nil {
+		return Flat{}, err
+	}
+	return ReadFlat(bytes.NewReader(b))
+}
+
+// Version reads `version`.
+func (c *Client) Version() (Flat, error) { return c.flat("version") }
+
+// Stats reads `stats`.
+func (c *Client) Stats() (Flat, error) { return c.flat("stats") }
+
+// Health reads `health`.
+func (c *Client) Health() (Flat, error) { return c.flat("health") }
+
+// Config reads `config`.
+func (c *Client) Config() ([]byte, error) { return os.ReadFile(c.path("config")) }
+
+// Errors reads `errors`.
+func (c *Client) Errors() ([]Refused, error) {
+	b, err := os.ReadFile(c.path("errors"))
+	if err != nil {
+		return nil, err
+	}
+	return ReadErrors(bytes.NewReader(b))
+}
+
+// nameMax is the longest name that a file can have, in bytes (NAME_MAX in linux/limits.h).
+const nameMax = 255
+
+// Regions ranges over the regions at or below prefix, all for "". An error ends it.
+func (c *Client) Regions(prefix string) iter.Seq2[Region, error] {
+	prefix = strings.Trim(prefix, "/")
+	name := "regions.json?" + url.Values{"prefix": {prefix}}.Encode()
+	if prefix == "" || len(name) > nameMax {
+		name = "regions.json"
+	}
+	return func(yield func(Region, error) bool) {
+		f, err := os.Open(c.path(name))
+		if err != nil {
+			yield(Region{}, err)
+			return
+		}
+		defer f.Close()
+		for r, err := range ReadRegions(f) {
+			if err == nil && !below(r.Path, prefix) {
+				continue
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// ReadRegions reads `regions.json`. Path has the very bytes of the path. An error ends it.
+func ReadRegions(r io.Reader) iter.Seq2[Region, error] {
+	return func(yield func(Region, error) bool) {
+		lines := json.NewDecoder(r)
+		for {
+			var x Region
+			err := lines.Decode(&x)
+			if err == io.EOF {
+				return
+			}
+			if x.PathBase64 != nil {
+				x.Path = string(x.PathBase64)
+			}
+			if !yield(x, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Set changes one key of the configuration. A refusal is a *regions.Refusal with the server's reason and remedy, if
+// they can be read.
+func (c *Client) Set(key, value string) error {
+	before := c.lastRefusal()
+	err := c.write("config", key+"="+value+"\n")
+	if err == nil {
+		return nil
+	}
+	if x := c.lastRefusal(); x.Seq > before.Seq {
+		return &regions.Refusal{Code: codeOf(x.Errno), Reason: x.Reason, Remedy: x.Remedy, Err: err}
+	}
+	return err
+}
+
+func (c *Client) write(name, command string) error {
+	f, err := os.OpenFile(c.path(name), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(command)
+	return errors.Join(err, f.Close())
+}
+
+// lastRefusal answers the last refusal that has to do with the configuration; the zero one if there is none.
+func (c *Client) lastRefusal() Refused {
+	all, err := c.Errors()
+	if err != nil {
+		return Refused{}
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Path == fs.ControlName+"/config" {
+			return all[i]
+		}
+	}
+	return Refused{}
+}

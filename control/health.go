@@ -1,0 +1,74 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// The states of a check, best first.
+const (
+	stateOK       = "ok"
+	stateDegraded = "degraded" // it works, and somebody should look
+	stateFailed   = "failed"
+)
+
+// health is `health`: the worst of the checks first, then each check. Losses are named and are no failure: they are
+// what this machine cannot do, and would never go away.
+func (d *directory) health(context.Context, url.Values) ([]byte, error) {
+	tree := d.sources.Tree()
+	use, err := tree.Usage(regions.RootNode)
+	if err != nil {
+		var f flat
+		f.text("status", stateFailed)
+		f.text("arena", stateFailed)
+		f.text("arena_error", err.Error())
+		return f.b, nil
+	}
+	var f flat
+	bytes, nodes := room(use.Bytes, use.BytesUsed), room(use.Nodes, use.NodesUsed)
+	status := stateOK
+	if bytes != stateOK || nodes != stateOK {
+		status = stateDegraded
+	}
+	f.text("status", status)
+	f.text("arena", stateOK)
+	f.text("bytes", bytes)
+	f.left("bytes_left", use.Bytes, use.BytesUsed)
+	f.text("nodes", nodes)
+	f.left("nodes_left", use.Nodes, use.NodesUsed)
+	d.losses(&f)
+	return f.b, nil
+}
+
+// room judges what is left of a limit (0: none): a twentieth or less is worth a look.
+func room(limit, used uint64) string {
+	if limit == 0 || used < limit && limit-used > limit/20 {
+		return stateOK
+	}
+	return stateDegraded
+}
+
+func (f *flat) left(key string, limit, used uint64) {
+	if limit == 0 {
+		f.text(key, "max")
+		return
+	}
+	f.uint(key, limit-min(limit, used))
+}
+
+// losses names what cannot be had here: first what the front end cannot do, then what the arena cannot.
+func (d *directory) losses(f *flat) {
+	all := append([]regions.Loss(nil), d.sources.FrontEnd().Losses...)
+	all = append(all, d.sources.Tree().Arena().Properties().Losses...)
+	f.int("losses", int64(len(all)))
+	for i, l := range all {
+		var p pairs
+		p.add("what", l.What)
+		p.add("why", l.Why)
+		p.add("remedy", l.Remedy)
+		f.text(fmt.Sprintf("loss_%d", i+1), string(p.b))
+	}
+}

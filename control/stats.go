@@ -1,0 +1,64 @@
+package control
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// stats is `stats`.
+func (d *directory) stats(context.Context, url.Values) ([]byte, error) {
+	tree := d.sources.Tree()
+	use, err := tree.Usage(regions.RootNode)
+	if err != nil {
+		return nil, err
+	}
+	var f flat
+	d.serverStats(&f)
+	arenaStats(&f, tree.Arena(), use)
+	for op := range fs.NumOps {
+		operationStats(&f, op, tree.Operations().Latency(op))
+	}
+	for code := regions.OK + 1; code < regions.NumCodes; code++ {
+		f.uint("errors_"+errnoNames[code]+"_total", tree.Operations().Errors(code))
+	}
+	return f.b, nil
+}
+
+func (d *directory) serverStats(f *flat) {
+	front := d.sources.FrontEnd()
+	f.text("mode", front.Mode)
+	f.text("mode_reason", front.Reason)
+	f.int("server_pid", int64(d.sources.PID))
+	f.time("start_time", d.sources.Started)
+	f.seconds("uptime_seconds", time.Since(d.sources.Started))
+}
+
+func arenaStats(f *flat, m *regions.Manager, use regions.Usage) {
+	sums := m.Totals()
+	inUse, opens := m.Held()
+	f.int("regions", sums.Regions)
+	f.int("directories", sums.Directories)
+	f.int("other_nodes", sums.Others)
+	f.int("region_bytes", sums.Bytes)
+	f.uint("resident_bytes", use.BytesUsed)
+	f.int("regions_in_use", int64(inUse))
+	f.int("open_descriptors", int64(opens))
+	f.text("arena_kind", m.Properties().Kind)
+	f.limit("arena_size_bytes", use.Bytes)
+	f.uint("arena_used_bytes", use.BytesUsed)
+	f.limit("arena_nodes", use.Nodes)
+	f.uint("arena_nodes_used", use.NodesUsed)
+}
+
+func operationStats(f *flat, op fs.Op, l fs.Latency) {
+	key := "operations_" + op.String()
+	f.uint(key+"_total", l.Count)
+	f.seconds(key+"_seconds_sum", l.Sum)
+	f.seconds(key+"_p50_seconds", l.P50)
+	f.seconds(key+"_p99_seconds", l.P99)
+	f.seconds(key+"_max_seconds", l.Max)
+}
