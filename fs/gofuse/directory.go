@@ -9,11 +9,15 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// OpenDir opens a directory.
+// OpenDir opens a directory. The kernel keeps what it reads: it drops that itself whenever a request of its own changes
+// the directory (Linux fs/fuse/readdir.c), and there are no other changes.
 func (s *Server) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	c := s.begin(fs.OpOpendir, &in.InHeader, "")
 	fh, err := s.tree.OpenDir(c.node)
 	out.Fh = fh
+	if !c.node.Virtual() {
+		out.OpenFlags = fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE
+	}
 	return c.end(err)
 }
 
