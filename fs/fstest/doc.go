@@ -1,0 +1,32 @@
+// Package fstest is what a mounted tree must do.
+//
+// # Structure
+//
+//	Run ──► cases          portable, by a Client
+//	    ──► system cases   Linux, by system calls on a directory: mappings, locks, other users, ACLs
+//	    ──► oracle         random operations on the tree and on a plain tmpfs at once
+//	    ──► stress         many goroutines against a model
+//
+// A [Client] is what a process asks of a directory. There are two: [Mounted] by system calls, and [InProcess], which
+// resolves paths over an fs.Tree as the kernel would. The cases expect what Linux tmpfs does, and pass on a plain tmpfs
+// directory.
+//
+// # Use
+//
+//	func TestMain(m *testing.M) { os.Exit(fstest.Main(m)) } // processes that the cases start are this binary again
+//
+//	func TestMount(t *testing.T) {
+//		dir := ... // the root of a mount that another process serves
+//		fstest.Run(t, fstest.Config{
+//			Root:   fstest.Mounted(t, dir),
+//			Oracle: "/dev/shm",
+//			Lacks:  fstest.CachedLacks(),
+//		})
+//		fstest.RunPosixtest(t, dir, fstest.CachedLacks())
+//	}
+//
+// What a mode cannot do is declared in [Lacks], each [Feature] with the reason; whatever needs it is skipped with that
+// reason, and Run logs how many were skipped and why.
+//
+// A case that fails in the oracle prints its seed, and the shortest sequence found; -fstest.seed runs it again.
+package fstest

@@ -1,0 +1,106 @@
+package fstest
+
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
+// Feature is something that not every tree under test can do.
+type Feature string
+
+// The features.
+const (
+	// Privilege is root's: other owners, device nodes, trusted and security xattrs.
+	Privilege Feature = "privilege"
+	// OtherUsers can reach the tree (allow_other).
+	OtherUsers Feature = "other users"
+	// ACLs are POSIX ones.
+	ACLs Feature = "POSIX ACLs"
+	// BirthTime is statx(2)'s stx_btime.
+	BirthTime Feature = "birth time"
+	// UserXattrs are those of the user namespace, which tmpfs stores since Linux 6.6.
+	UserXattrs Feature = "user xattrs"
+	// ZeroRange is FALLOC_FL_ZERO_RANGE, which tmpfs itself has not.
+	ZeroRange Feature = "zero range"
+	// Tmpfiles are O_TMPFILE.
+	Tmpfiles Feature = "O_TMPFILE"
+	// MappedHoles are found by SEEK_DATA right after a store through a mapping.
+	MappedHoles Feature = "data of unflushed mapped pages"
+	// SharedMaps are MAP_SHARED for writing.
+	SharedMaps Feature = "shared mappings"
+	// NoDev is a mount on which a device cannot be opened.
+	NoDev Feature = "nodev"
+	// Control is `.ctl` at the root.
+	Control Feature = ".ctl"
+	// Records of regions are kept, and hidden.
+	Records Feature = "hidden records"
+	// Identity is a stable inode number of all nodes, hard links included.
+	Identity Feature = "inode numbers"
+	// DirectorySizes grow with what a directory holds.
+	DirectorySizes Feature = "directory sizes"
+)
+
+// Lacks is what a tree cannot do, each with the reason.
+type Lacks map[Feature]string
+
+// And adds what is lacking as well.
+func (l Lacks) And(more Lacks) Lacks {
+	both := maps.Clone(l)
+	if both == nil {
+		both = Lacks{}
+	}
+	maps.Copy(both, more)
+	return both
+}
+
+// Need is the one place that skips: a test that needs what is lacking ends here, with the reason.
+func (l Lacks) Need(t *testing.T, features ...Feature) {
+	t.Helper()
+	for _, f := range features {
+		if why, lacking := l[f]; lacking {
+			t.Skipf("%s: %s", f, why)
+		}
+	}
+}
+
+// names lists what is lacking, for the log.
+func (l Lacks) names() []Feature { return slices.Sorted(maps.Keys(l)) }
+
+// TmpfsLacks is what a plain tmpfs directory lacks, which the cases were written against.
+func TmpfsLacks() Lacks {
+	return Lacks{
+		ZeroRange: "tmpfs answers EOPNOTSUPP (Linux mm/shmem.c, shmem_fallocate)",
+		Control:   "a plain tmpfs has no control files",
+		Records:   "a plain tmpfs has no records of shmfs",
+		NoDev:     "/dev/shm may be mounted without nodev",
+	}
+}
+
+// PassthroughLacks is what a mount with FUSE passthrough lacks: nothing.
+func PassthroughLacks() Lacks { return Lacks{} }
+
+// CachedLacks is what a mount without passthrough lacks.
+func CachedLacks() Lacks {
+	return Lacks{
+		MappedHoles: "without passthrough, stores through a mapping stay in the FUSE page cache until they are flushed",
+	}
+}
+
+// UnprivilegedLacks is what the mount of an ordinary user lacks.
+func UnprivilegedLacks() Lacks {
+	return CachedLacks().And(Lacks{
+		Privilege:  "the server has no privilege: own files only",
+		OtherUsers: "no allow_other for an ordinary user's mount",
+		ACLs:       "without privilege the server cannot act as the owner that ACLs are checked against",
+	})
+}
+
+// InProcessLacks is what a tree without a kernel above lacks.
+func InProcessLacks() Lacks {
+	return Lacks{
+		OtherUsers: "in process: permissions are the kernel's to check",
+		NoDev:      "in process: devices are the kernel's to open",
+		SharedMaps: "in process: no mappings",
+	}
+}

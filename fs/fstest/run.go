@@ -1,0 +1,93 @@
+package fstest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// Config says what to test.
+type Config struct {
+	// Root is the root of the tree: what is made is made below it, and removed.
+	Root Client
+	// Oracle is a directory on a plain tmpfs to compare with; "" leaves the comparison out.
+	Oracle string
+	// Lacks is what the tree cannot do.
+	Lacks Lacks
+}
+
+// check is one case. It gets a client of an empty directory.
+type check struct {
+	name string
+	run  func(*testing.T, Client)
+	need []Feature
+}
+
+// Run tests the tree.
+func Run(t *testing.T, cfg Config) {
+	t.Logf("lacking here: %q", cfg.Lacks.names())
+	group := func(name string, checks []check) {
+		t.Run(name, func(t *testing.T) { cfg.runAll(t, checks) })
+	}
+	group("Directories", directoryChecks)
+	group("Links", linkChecks)
+	group("Rename", renameChecks)
+	group("Open", openChecks)
+	group("Data", dataChecks)
+	group("Extents", extentChecks)
+	group("Attributes", attributeChecks)
+	group("Xattrs", xattrChecks)
+	group("Modes", modeChecks)
+	group("Names", nameChecks)
+	group("Listing", listingChecks)
+	t.Run("Control", cfg.runControl)
+	t.Run("Stress", cfg.stress)
+	t.Run("Oracle", cfg.compare)
+	cfg.runSystem(t)
+}
+
+func (cfg *Config) runAll(t *testing.T, checks []check) {
+	for _, c := range checks {
+		t.Run(c.name, func(t *testing.T) {
+			cfg.Lacks.Need(t, c.need...)
+			c.run(t, cfg.fresh(t))
+		})
+	}
+}
+
+// fresh makes an empty directory, which ends with the test, and takes the umask away for as long.
+func (cfg *Config) fresh(t *testing.T) Client {
+	t.Helper()
+	old := cfg.Root.Umask(0)
+	t.Cleanup(func() { cfg.Root.Umask(old) })
+	return freshIn(t, cfg.Root)
+}
+
+// freshIn makes an empty directory in dir, which ends with the test.
+func freshIn(t *testing.T, dir Client) Client {
+	t.Helper()
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("fstest-%d", i)
+		err := dir.Mkdir(name, 0o755)
+		if errors.Is(err, regions.Exists) {
+			continue
+		}
+		ok(t, err)
+		sub, err := dir.Sub(name)
+		ok(t, err)
+		t.Cleanup(func() {
+			ok(t, removeAll(dir, name))
+			closeClient(sub)
+		})
+		return sub
+	}
+}
+
+// closeClient gives up a client's descriptor, if it has one.
+func closeClient(c Client) {
+	if closer, ok := c.(interface{ Close() error }); ok {
+		closer.Close()
+	}
+}
