@@ -49,7 +49,7 @@ const (
 
 var codeNames = [NumCodes]string{
 	OK: "ok", NotPermitted: "operation not permitted", NotFound: "no such file or directory",
-	Interrupted: "interrupted", IO: "input/output error", NoDevice: "no such device or address",
+	Interrupted: "interrupted system call", IO: "input/output error", NoDevice: "no such device or address",
 	TooBig: "argument list too long", BadHandle: "bad file descriptor", Again: "resource temporarily unavailable",
 	NoMemory: "cannot allocate memory", AccessDenied: "permission denied", Busy: "device or resource busy",
 	Exists: "file exists", CrossDevice: "invalid cross-device link", NotDir: "not a directory",
