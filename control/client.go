@@ -156,7 +156,12 @@ func (c *Client) Set(key, value string) error {
 	if err == nil {
 		return nil
 	}
-	if x := c.lastRefusal(); x.Seq > before.Seq {
+	return c.explain(err, before.Seq)
+}
+
+// explain adds what `errors` says since the refusal of number seq.
+func (c *Client) explain(err error, seq uint64) error {
+	if x := c.lastRefusal(); x.Seq > seq {
 		return &regions.Refusal{Code: codeOf(x.Errno), Reason: x.Reason, Remedy: x.Remedy, Err: err}
 	}
 	return err

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -52,7 +51,7 @@ type Refused struct {
 // ReadErrors reads `errors`.
 func ReadErrors(r io.Reader) ([]Refused, error) {
 	var all []Refused
-	lines := bufio.NewScanner(r)
+	lines := newLines(r)
 	for lines.Scan() {
 		x, err := parseRefused(lines.Text())
 		if err != nil {

@@ -60,10 +60,19 @@ type Flat struct {
 	values map[string]string
 }
 
+// longestLine is more than any line has: a path of ten times PATH_MAX, each byte of it escaped.
+const longestLine = 1 << 18
+
+func newLines(r io.Reader) *bufio.Scanner {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, longestLine)
+	return lines
+}
+
 // ReadFlat reads `key value` lines. A line without a value has the value "".
 func ReadFlat(r io.Reader) (Flat, error) {
 	f := Flat{values: map[string]string{}}
-	lines := bufio.NewScanner(r)
+	lines := newLines(r)
 	for lines.Scan() {
 		key, value, _ := strings.Cut(lines.Text(), " ")
 		if key == "" {

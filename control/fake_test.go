@@ -1,0 +1,136 @@
+package control
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// fakeArena is an arena of given nodes: what the files show is then known to the byte.
+type fakeArena struct {
+	regions.Arena // the rest is not called
+	items         []regions.Item
+	usage         regions.Usage
+	usageErr      error
+	held          map[regions.NodeID]bool
+	losses        []regions.Loss
+	walking       func() // called before each node
+}
+
+func (a *fakeArena) Walk(_ context.Context, fn func(regions.Item) error) error {
+	for _, it := range a.items {
+		if a.walking != nil {
+			a.walking()
+		}
+		if err := fn(it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *fakeArena) Getattr(n regions.NodeID) (regions.Attr, error) {
+	for _, it := range a.items {
+		if it.Attr.Node == n {
+			return it.Attr, nil
+		}
+	}
+	return regions.Attr{}, regions.Stale
+}
+
+func (a *fakeArena) Usage(regions.NodeID) (regions.Usage, error) { return a.usage, a.usageErr }
+func (a *fakeArena) InUse(n regions.NodeID) (bool, error)        { return a.held[n], nil }
+func (a *fakeArena) Properties() regions.Properties {
+	return regions.Properties{Kind: "fake", Stateless: true, Losses: a.losses}
+}
+
+// fakeConfig takes size and refuses the rest.
+type fakeConfig struct {
+	text string
+	err  error
+	set  []string
+}
+
+func (c *fakeConfig) Encode() []byte { return []byte(c.text) }
+func (c *fakeConfig) Set(key, value string) error {
+	c.set = append(c.set, key+"="+value)
+	return c.err
+}
+
+var (
+	day     = time.Date(2026, 3, 4, 5, 6, 7, 89, time.UTC)
+	started = time.Now().Add(-time.Hour)
+)
+
+// stage is a directory of control files with what is behind it.
+type stage struct {
+	arena  *fakeArena
+	config *fakeConfig
+	front  FrontEnd
+	tree   *fs.Tree
+	files  fs.VirtualDir
+}
+
+// newStage sets one up over the nodes given.
+func newStage(t testing.TB, items ...regions.Item) *stage {
+	t.Helper()
+	s := &stage{
+		arena:  &fakeArena{items: items, held: map[regions.NodeID]bool{}},
+		config: &fakeConfig{text: "size = \"1G\"\n"},
+		front:  FrontEnd{Mode: "passthrough", Reason: "Linux 6.18 has it", Protocol: "FUSE 7.45"},
+	}
+	s.files = New(Sources{
+		Tree:     func() *fs.Tree { return s.tree },
+		FrontEnd: func() FrontEnd { return s.front },
+		Config:   s.config,
+		Version:  "0.1.0", PID: 42, Started: started,
+	})
+	m := regions.NewManager(s.arena)
+	if _, err := m.Adopt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.tree = fs.NewTree(m, fs.Options{Control: s.files})
+	return s
+}
+
+// read reads a control file.
+func (s *stage) read(t testing.TB, name string) string {
+	t.Helper()
+	n, ok := s.files.Find(name)
+	if !ok {
+		t.Fatalf("no %s", name)
+	}
+	b, err := n.File.Snapshot(t.Context())
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return string(b)
+}
+
+// flat reads a flat keyed control file.
+func (s *stage) flat(t testing.TB, name string) Flat {
+	t.Helper()
+	f, err := ReadFlat(strings.NewReader(s.read(t, name)))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return f
+}
+
+// node is a region of that size with everything known about it.
+func node(ino uint32, path string, size int64) regions.Item {
+	at := regions.TimestampOf(day)
+	id := regions.MakeNodeID(7, ino)
+	return regions.Item{
+		Path: path,
+		Attr: regions.Attr{
+			Node: id, Ino: uint64(ino), Size: size, Blocks: 8, Mode: regions.TypeRegular | 0o640, Nlink: 1,
+			UID: 1000, GID: 100, Atime: at, Mtime: at, Ctime: at, Btime: at,
+		},
+		Record: regions.Record{ID: regions.ID(ino), Created: day, PID: 11, UID: 12, GID: 13},
+	}
+}
