@@ -246,11 +246,13 @@ type Store interface {
 	Allocate() (Memory, error)
 }
 
-// Memory is one object of a Store. Its size starts at 0.
+// Memory is one object of a Store. Its size starts at 0. Reads may overlap; nothing else does.
 type Memory interface {
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
 	Extents
 	Resident() int64 // bytes
+	// Missing is how many bytes a write to a range would allocate, so that a limit can refuse it before.
+	Missing(off, length int64) int64
 }
