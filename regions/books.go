@@ -30,8 +30,9 @@ type bookShard struct {
 }
 
 type bookEntry struct {
-	size int64
-	used uint32 // seconds since 1970 when it was last opened or closed; 0 is not since the server started
+	size  int64
+	used  uint32 // seconds since 1970 when it was last opened or closed; 0 is not since the server started
+	setID bool   // whether its mode has bits that a write takes away
 }
 
 func newBooks() *books {
@@ -49,7 +50,7 @@ func (b *books) made(a *Attr) {
 		s := &b.shards[shardIndex(a.Node)]
 		s.mu.Lock()
 		old, known := s.entries[a.Node]
-		s.entries[a.Node] = bookEntry{a.Size, old.used}
+		s.entries[a.Node] = bookEntry{a.Size, old.used, hasSetID(a)}
 		s.mu.Unlock()
 		if !known {
 			b.regions.Add(1)
@@ -62,41 +63,53 @@ func (b *books) made(a *Attr) {
 	}
 }
 
-// resized takes note of a region's size. A region that is not in the books stays out of them: it has no name (any
-// more), and an attribute read before its last name went must not bring it back.
-func (b *books) resized(n NodeID, size int64) { b.update(n, func(int64) int64 { return size }) }
+func hasSetID(a *Attr) bool { return KilledMode(a.Mode) != a.Mode }
+
+// seen takes note of a region's attributes. A region that is not in the books stays out of them: it has no name (any
+// more), and attributes read before its last name went must not bring it back.
+func (b *books) seen(a *Attr) {
+	b.update(a.Node, func(e *bookEntry) { e.size, e.setID = a.Size, hasSetID(a) })
+}
+
+// resized takes note of a region's size.
+func (b *books) resized(n NodeID, size int64) { b.update(n, func(e *bookEntry) { e.size = size }) }
 
 // grown takes note that a region reaches at least to end.
 func (b *books) grown(n NodeID, end int64) {
-	b.update(n, func(size int64) int64 { return max(size, end) })
-}
-
-func (b *books) update(n NodeID, size func(old int64) int64) {
-	s := &b.shards[shardIndex(n)]
-	s.mu.Lock()
-	e, known := s.entries[n]
-	delta := int64(0)
-	if known {
-		now := size(e.size)
-		delta = now - e.size
-		if delta != 0 {
-			s.entries[n] = bookEntry{now, e.used}
-		}
-	}
-	s.mu.Unlock()
-	if delta != 0 {
-		b.bytes.Add(delta)
-	}
+	b.update(n, func(e *bookEntry) { e.size = max(e.size, end) })
 }
 
 // touched takes note that a region was used.
 func (b *books) touched(n NodeID, now time.Time) {
+	b.update(n, func(e *bookEntry) { e.used = uint32(now.Unix()) })
+}
+
+func (b *books) update(n NodeID, change func(*bookEntry)) {
 	s := &b.shards[shardIndex(n)]
 	s.mu.Lock()
-	if e, known := s.entries[n]; known {
-		s.entries[n] = bookEntry{e.size, uint32(now.Unix())}
+	e, known := s.entries[n]
+	if !known {
+		s.mu.Unlock()
+		return
+	}
+	old := e
+	change(&e)
+	if e != old {
+		s.entries[n] = e
 	}
 	s.mu.Unlock()
+	if e.size != old.size {
+		b.bytes.Add(e.size - old.size)
+	}
+}
+
+// setID answers whether a region's mode has bits that a write takes away, and whether that is known.
+func (b *books) setID(n NodeID) (set, known bool) {
+	s := &b.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, known := s.entries[n]
+	return e.setID, known
 }
 
 // lastUsed answers when a region was last opened or closed, the zero time if not since the server started.

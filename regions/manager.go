@@ -21,6 +21,7 @@ var _ Arena = (*Manager)(nil)
 func NewManager(a Arena) *Manager {
 	m := &Manager{Arena: a, books: newBooks(), now: time.Now}
 	m.users = newUsers(nil)
+	m.users.written = func(n NodeID) { m.Getattr(n) }
 	if p, ok := a.(UseProber); ok {
 		m.users.probe = p.InUse
 	}
@@ -108,7 +109,7 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 func (m *Manager) Getattr(node NodeID) (Attr, error) {
 	a, err := m.Arena.Getattr(node)
 	if err == nil && a.IsRegion() {
-		m.books.resized(node, a.Size)
+		m.books.seen(&a)
 	}
 	return a, err
 }
@@ -116,8 +117,8 @@ func (m *Manager) Getattr(node NodeID) (Attr, error) {
 // Setattr sets attributes.
 func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
 	a, err := m.Arena.Setattr(node, c)
-	if err == nil && c.Set&SetSize != 0 {
-		m.books.resized(node, a.Size)
+	if err == nil && a.IsRegion() {
+		m.books.seen(&a)
 	}
 	return a, err
 }
@@ -152,11 +153,8 @@ func (m *Manager) Opened(node NodeID, access Access) {
 	m.books.touched(node, m.now())
 }
 
-// Released takes note that a descriptor was closed. What was written past the server's eyes is read from the region.
+// Released takes note that a descriptor was closed.
 func (m *Manager) Released(node NodeID, access Access) {
-	if access&WriteAccess != 0 {
-		m.Getattr(node)
-	}
 	m.books.touched(node, m.now())
 	m.users.released(node, access&WriteAccess != 0)
 }
@@ -167,8 +165,18 @@ func (m *Manager) Forgotten(node NodeID) {
 	m.Arena.Drop(node)
 }
 
-// Busy reports whether a region is open, or was and may still be mapped. It asks nobody: for what costs more.
-func (m *Manager) Busy(node NodeID) bool { return m.users.known(node) }
+// Busy reports whether a region is open or mapped. It costs some microseconds at most.
+func (m *Manager) Busy(node NodeID) bool { return m.users.settle(node) }
+
+// SetID reports whether a region's mode has set-user-id or set-group-id for a write to take away.
+func (m *Manager) SetID(node NodeID) bool {
+	set, known := m.books.setID(node)
+	if known {
+		return set
+	}
+	a, err := m.Getattr(node)
+	return err == nil && hasSetID(&a)
+}
 
 // Use answers who has a region.
 func (m *Manager) Use(node NodeID) Use { return m.users.use(node) }
@@ -187,10 +195,10 @@ func (m *Manager) LastUsed(a *Attr) time.Time {
 	return last
 }
 
-// Totals answers the sums, after reading the size of every region that is open for writing: a write through FUSE
+// Totals answers the sums, after reading the size of every region that may have grown unseen: a write through FUSE
 // passthrough does not come by here.
 func (m *Manager) Totals() Totals {
-	for _, n := range m.users.writers() {
+	for _, n := range m.users.unseen() {
 		m.Getattr(n)
 	}
 	return m.books.totals()

@@ -10,8 +10,9 @@ import "sync"
 type users struct {
 	shards [shardCount]userShard
 
-	probe func(NodeID) (bool, error) // whether the kernel has it open or mapped; nil: never after the last release
-	freed func(NodeID)               // told, under the shard's lock, that nobody holds the region
+	probe   func(NodeID) (bool, error) // whether the kernel has it open or mapped; nil: never after the last release
+	freed   func(NodeID)               // told, under the shard's lock, that nobody holds the region
+	written func(NodeID)               // told, under the shard's lock, that no more writes are to come unseen
 
 	idleMu sync.Mutex // guards idle and next; taken alone
 	idle   [idleRegions]NodeID
@@ -19,7 +20,7 @@ type users struct {
 }
 
 // idleRegions is how many released regions are kept as they were opened, so that opening one again is cheap.
-const idleRegions = 1024
+const idleRegions = 16384
 
 type userShard struct {
 	mu    sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
@@ -28,10 +29,11 @@ type userShard struct {
 
 type user struct {
 	opens, writers int32
+	wrote          bool // it was open for writing: what it holds may have grown unseen
 }
 
 func newUsers(probe func(NodeID) (bool, error)) *users {
-	u := &users{probe: probe, freed: func(NodeID) {}}
+	u := &users{probe: probe, freed: func(NodeID) {}, written: func(NodeID) {}}
 	for i := range u.shards {
 		u.shards[i].users = make(map[NodeID]*user)
 	}
@@ -56,6 +58,7 @@ func (u *users) opened(n NodeID, writer bool) {
 	x.opens++
 	if writer {
 		x.writers++
+		x.wrote = true
 	}
 }
 
@@ -112,15 +115,10 @@ func (u *users) settle(n NodeID) bool {
 	return false
 }
 
-// known reports whether n is open, idle or mapped.
-func (u *users) known(n NodeID) bool {
-	s := &u.shards[shardIndex(n)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.users[n] != nil
-}
-
 func (u *users) freeLocked(s *userShard, n NodeID) {
+	if s.users[n].wrote {
+		u.written(n)
+	}
 	delete(s.users, n)
 	u.freed(n)
 }
@@ -152,14 +150,14 @@ func (u *users) held() (regions, opens int) {
 	return regions, opens
 }
 
-// writers answers the regions that are open for writing.
-func (u *users) writers() []NodeID {
+// unseen answers the regions that are, or were, open for writing and are not settled.
+func (u *users) unseen() []NodeID {
 	var all []NodeID
 	for i := range u.shards {
 		s := &u.shards[i]
 		s.mu.Lock()
 		for n, x := range s.users {
-			if x.writers > 0 {
+			if x.wrote {
 				all = append(all, n)
 			}
 		}
