@@ -2,6 +2,5 @@ package fstest
 
 import "testing"
 
-func (cfg *Config) stress(t *testing.T)    {}
-func (cfg *Config) compare(t *testing.T)   {}
-func (cfg *Config) runSystem(t *testing.T) {}
+func (cfg *Config) stress(t *testing.T)  {}
+func (cfg *Config) compare(t *testing.T) {}

@@ -40,3 +40,5 @@ func tmpfs(t *testing.T) string {
 	})
 	return dir
 }
+
+func TestPosixtest(t *testing.T) { fstest.RunPosixtest(t, tmpfs(t), fstest.TmpfsLacks()) }
