@@ -48,7 +48,7 @@ $(addprefix cross-,$(SYSTEMS)): cross-%:
 
 .PHONY: bench
 bench: build ## speed beside tmpfs and go-fuse's loopback, into docs/benchmarks.md (as root, tens of minutes)
-	$(GO) run ./integration/bench -out docs/benchmarks.md
+	$(GO) run ./integration/bench -out docs/benchmarks.md -json docs/benchmarks.json
 
 .PHONY: fuzz
 fuzz: ## every fuzzer for FUZZTIME (10s)

@@ -1,0 +1,100 @@
+//go:build linux
+
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestQuantile(t *testing.T) {
+	samples := []float64{5, 1, 4, 2, 3}
+	for q, want := range map[float64]float64{0: 1, 0.5: 3, 0.99: 5, 1: 5} {
+		if got := quantile(samples, q); got != want {
+			t.Errorf("quantile %v = %v, want %v", q, got, want)
+		}
+	}
+	if got := quantile(nil, 0.5); got != 0 {
+		t.Errorf("quantile of nothing = %v, want 0", got)
+	}
+}
+
+// TestRatioIsOfTheSameRound: a machine that is ten times slower in one round changes both figures, not their ratio.
+func TestRatioIsOfTheSameRound(t *testing.T) {
+	r := newResults([]row{{target: target{against: tmpfs, limit: 2}}})[0]
+	for _, slow := range []float64{1, 10, 1} {
+		r.add(tmpfs, []float64{100 * slow})
+		r.add(shmfs, []float64{200 * slow})
+	}
+	if got, ok := r.ratio(shmfs, tmpfs); got != 2 || !ok {
+		t.Errorf("ratio = %v, %v, want 2", got, ok)
+	}
+	if met, ok := r.reached(); !met || !ok {
+		t.Errorf("reached = %v, %v, want a ratio of 2 to reach at most 2", met, ok)
+	}
+}
+
+func TestTargetLooksAtTheRightSide(t *testing.T) {
+	for _, c := range []struct {
+		row   row
+		shmfs float64
+		want  bool
+	}{
+		{row{target: target{against: tmpfs, limit: 1.5}}, 149, true},
+		{row{target: target{against: tmpfs, limit: 1.5}}, 151, false},
+		{row{target: target{against: tmpfs, limit: 1.5, p99: 120}}, 149, false},
+		{row{higher: true, target: target{against: tmpfs, limit: 3}}, 301, true},
+		{row{higher: true, target: target{against: tmpfs, limit: 3}}, 299, false},
+	} {
+		r := newResults([]row{c.row})[0]
+		r.add(tmpfs, []float64{100})
+		r.add(shmfs, []float64{c.shmfs})
+		if met, ok := r.reached(); met != c.want || !ok {
+			t.Errorf("%+v with %v: reached = %v, %v, want %v", c.row, c.shmfs, met, ok, c.want)
+		}
+	}
+}
+
+func TestSpliceKeepsWhatAPersonWrote(t *testing.T) {
+	old := "# Speed\n" + beginMark + "old\n" + endMark + "Reading it.\n"
+	got, err := splice(old, "new\n")
+	if want := "# Speed\n" + beginMark + "new\n" + endMark + "Reading it.\n"; got != want || err != nil {
+		t.Errorf("splice = %q, %v, want %q", got, err, want)
+	}
+	if _, err := splice("# no marks\n", "new\n"); err == nil {
+		t.Error("a file without marks was overwritten")
+	}
+}
+
+func TestFiguresHaveThreeDigits(t *testing.T) {
+	for v, want := range map[float64]string{1234: "1234", 12.345: "12.3", 0.1: "0.10"} {
+		if got := digits(v); got != want {
+			t.Errorf("digits(%v) = %q, want %q", v, got, want)
+		}
+	}
+	for n, want := range map[int]string{999: "999", 10_000: "10,000", 1_000_000: "1,000,000"} {
+		if got := thousands(n); got != want {
+			t.Errorf("thousands(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestRequestsAreCountedFromTheLibrarysLog(t *testing.T) {
+	c := &requestCounter{counts: map[string]int{}}
+	for _, line := range []string{"rx 12: LOOKUP n1 [\"a\"] 2b", "tx 12:     OK, {n2}", "rx 13: LOOKUP n1 [\"b\"] 2b"} {
+		if _, err := c.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := c.counts["LOOKUP"], 2; got != want || len(c.counts) != 1 {
+		t.Errorf("counts = %v, want LOOKUP %d only", c.counts, want)
+	}
+}
+
+func TestMissingContenderIsADash(t *testing.T) {
+	r := newResults([]row{{title: "work", unit: microseconds, target: target{against: tmpfs, limit: 1}}})
+	r[0].add(tmpfs, []float64{1500})
+	if got, want := table(r), "| work | 1.50 µs | – | – | – | – | ≤ 1 × tmpfs |  |"; !strings.Contains(got, want) {
+		t.Errorf("the table lacks %q:\n%s", want, got)
+	}
+}
