@@ -105,20 +105,14 @@ func (f Flat) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(append(b, jsonString(k)...), ':')
+		b = append(append(b, jsonOf(k)...), ':')
 		if v := f.values[k]; json.Valid([]byte(v)) && strings.Trim(v, "0123456789.-") == "" {
 			b = append(b, v...)
 		} else {
-			b = append(b, jsonString(v)...)
+			b = append(b, jsonOf(v)...)
 		}
 	}
 	return append(b, '}'), nil
-}
-
-// jsonString writes a string; there is none that cannot be written.
-func jsonString(s string) []byte {
-	b, _ := json.Marshal(s)
-	return b
 }
 
 // Has reports whether there is such a key.

@@ -17,18 +17,18 @@ func (p *pairs) add(key, value string) {
 	}
 	p.b = append(p.b, key...)
 	p.b = append(p.b, '=')
-	p.b = appendWord(p.b, value)
+	p.b = append(p.b, word(value)...)
 }
 
 func (p *pairs) end() { p.b = append(p.b, '\n') }
 
-// appendWord writes s as one word: bare, or in double quotes with Go's escapes where it is empty, or has a space, a
-// quote, a backslash, '=', what cannot be printed, or bytes that are not UTF-8. unquoteWord reads the very same bytes.
-func appendWord(b []byte, s string) []byte {
+// word writes s as one word: bare, or in double quotes with Go's escapes where it is empty, or has a space, a quote, a
+// backslash, '=', what cannot be printed, or bytes that are not UTF-8. cutWord reads the very same bytes.
+func word(s string) string {
 	if isBare(s) {
-		return append(b, s...)
+		return s
 	}
-	return strconv.AppendQuote(b, s)
+	return strconv.Quote(s)
 }
 
 func isBare(s string) bool {

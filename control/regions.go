@@ -1,14 +1,10 @@
 package control
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/url"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/shmfs/shmfs/regions"
 )
@@ -21,14 +17,17 @@ func (d *directory) regionsTable(ctx context.Context, query url.Values) ([]byte,
 	err := d.eachRegion(ctx, query, func(it *regions.Item) error {
 		r := d.region(it)
 		t.row(orDash(r.ID), regions.FormatSize(r.Size), regions.FormatSize(r.Resident), r.Mode,
-			fmt.Sprintf("%d:%d", r.UID, r.GID), strconv.Itoa(r.Opens), yesNo(r.InUse),
-			second(r.Created), second(r.LastUsed), string(appendWord(nil, r.Path)))
+			owner(&r), strconv.Itoa(r.Opens), yesNo(r.InUse), second(r.Created), second(r.LastUsed), word(r.Path))
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return t.render(), nil
+}
+
+func owner(r *Region) string {
+	return strconv.FormatUint(uint64(r.UID), 10) + ":" + strconv.FormatUint(uint64(r.GID), 10)
 }
 
 // second writes a time for people.
@@ -51,19 +50,4 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-// regionsJSON is `regions.json`: a JSON object a line.
-func (d *directory) regionsJSON(ctx context.Context, query url.Values) ([]byte, error) {
-	var b bytes.Buffer
-	lines := json.NewEncoder(&b)
-	lines.SetEscapeHTML(false)
-	err := d.eachRegion(ctx, query, func(it *regions.Item) error {
-		r := d.region(it)
-		if !utf8.ValidString(r.Path) {
-			r.PathBase64 = []byte(r.Path)
-		}
-		return lines.Encode(&r)
-	})
-	return b.Bytes(), err
 }

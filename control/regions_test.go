@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,15 +46,31 @@ func TestRegionsOfNothing(t *testing.T) {
 }
 
 func TestRegionsJSONLine(t *testing.T) {
-	s := newStage(t, node(2, `a<b>&"c"`, 8<<30))
+	s := newStage(t, node(2, `a b "c"`, 8<<30))
 	s.tree.Arena().Opened(regions.MakeNodeID(7, 2), regions.WriteAccess)
 	used := s.tree.Arena().LastUsed(&regions.Attr{Node: regions.MakeNodeID(7, 2)}).UTC().Format(time.RFC3339Nano)
-	want := `{"id":"0000000000000002","path":"a<b>&\"c\"","node":"00000007.2","inode":2,"size":8589934592,"resident":4096,` +
+	want := `{"id":"0000000000000002","path":"a b \"c\"","node":"00000007.2","inode":2,"size":8589934592,"resident":4096,` +
 		`"mode":"0640","uid":1000,"gid":100,"links":1,"opens":1,"writers":1,"in_use":true,` +
 		`"created":"2026-03-04T05:06:07.000000089Z","last_used":"` + used + `",` +
 		`"creator_pid":11,"creator_uid":12,"creator_gid":13}` + "\n"
 	if got := s.read(t, "regions.json"); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestRegionsJSONIsWhatTheLibraryWrites(t *testing.T) {
+	full := Region{
+		ID: "1", Path: "a/b c", Node: "2", Inode: 3, Size: 4, Resident: 5, Mode: "6", UID: 7, GID: 8, Links: 9, Opens: 10,
+		Writers: 11, InUse: true, Created: day, LastUsed: day, CreatorPID: 12, CreatorUID: 13, CreatorGID: 14,
+	}
+	for _, path := range []string{"a/b c", "", `"\\`, "\u2028\x00\n\t", "größe"} {
+		full.Path = path
+		for _, r := range []Region{full, {Path: path, PathBase64: []byte{0xff, 0}}} {
+			want, err := json.Marshal(&r)
+			if got := r.appendJSON(nil); err != nil || string(got) != string(want) {
+				t.Errorf("got  %s\nwant %s, %v", got, want, err)
+			}
+		}
 	}
 }
 

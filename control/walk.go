@@ -2,8 +2,8 @@ package control
 
 import (
 	"context"
-	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +70,7 @@ func (d *directory) region(it *regions.Item) Region {
 	use := m.Use(a.Node)
 	r := Region{
 		Path: it.Path, Node: a.Node.String(), Inode: a.Ino, Size: a.Size, Resident: a.Resident(),
-		Mode: fmt.Sprintf("%04o", a.Mode&regions.ModePerm), UID: a.UID, GID: a.GID, Links: a.Nlink,
+		Mode: octal(a.Mode & regions.ModePerm), UID: a.UID, GID: a.GID, Links: a.Nlink,
 		Opens: use.Opens, Writers: use.Writers, InUse: use.InUse, LastUsed: m.LastUsed(a).UTC(),
 		CreatorUID: a.UID, CreatorGID: a.GID,
 	}
@@ -83,3 +83,6 @@ func (d *directory) region(it *regions.Item) Region {
 	}
 	return r
 }
+
+// octal writes permission bits as chmod(1) takes them: four digits.
+func octal(mode uint32) string { return strconv.FormatUint(uint64(mode)|0o10000, 8)[1:] }
