@@ -230,7 +230,7 @@ type Copier interface {
 	CopyRange(src File, srcOff int64, dst File, dstOff int64, length int64) (int64, error)
 }
 
-// Resizer is an arena whose limits change while it lives. A negative value leaves one as it is.
+// Resizer is an arena whose limits change while it lives. Zero leaves one as it is.
 type Resizer interface {
 	Resize(bytes, nodes int64) error
 }

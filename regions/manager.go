@@ -204,8 +204,7 @@ func (m *Manager) Totals() Totals {
 	return m.books.totals()
 }
 
-// Resize changes the arena's limits while it lives, NotSupported if they are fixed. A negative value leaves one as it
-// is.
+// Resize changes the arena's limits while it lives, NotSupported if they are fixed. Zero leaves one as it is.
 func (m *Manager) Resize(bytes, nodes int64) error {
 	r, ok := m.Arena.(Resizer)
 	if !ok {

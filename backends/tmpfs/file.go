@@ -97,9 +97,21 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 
 func (f *file) Truncate(size int64) error { return code(unix.Ftruncate(f.fd, size)) }
 
-// Allocate is fallocate(2), with this thread's signals blocked: tmpfs gives up at any of them (mm/shmem.c,
-// shmem_fallocate), and the Go runtime sends them as it likes.
+// Allocate is fallocate(2), and zero-range too, which tmpfs has not (mm/shmem.c, shmem_fallocate): a hole is punched and
+// filled again. If there is no room to fill it, the range reads as zeros and the answer is NoSpace.
 func (f *file) Allocate(off, length int64, mode regions.AllocateMode) error {
+	if mode&^regions.AllocateKeepSize != regions.AllocateZeroRange {
+		return f.fallocate(off, length, mode)
+	}
+	if err := f.fallocate(off, length, regions.AllocatePunchHole|regions.AllocateKeepSize); err != nil {
+		return err
+	}
+	return f.fallocate(off, length, mode&regions.AllocateKeepSize)
+}
+
+// fallocate blocks this thread's signals meanwhile: tmpfs gives up at any of them, and the Go runtime sends them as it
+// likes.
+func (f *file) fallocate(off, length int64, mode regions.AllocateMode) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	all, old := unix.Sigset_t{}, unix.Sigset_t{}

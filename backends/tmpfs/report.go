@@ -100,7 +100,7 @@ func (a *Arena) Resize(bytes, nodes int64) error {
 		name  string
 		value int64
 	}{{"size", bytes}, {"nr_inodes", nodes}} {
-		if o.value < 0 {
+		if o.value <= 0 {
 			continue
 		}
 		if err := unix.FsconfigSetString(fs, o.name, limit(o.value)); err != nil {

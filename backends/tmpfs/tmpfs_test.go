@@ -190,7 +190,7 @@ func TestResize(t *testing.T) {
 	if err := f.Allocate(0, 4<<20, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Resize(1<<20, -1); !errors.Is(err, regions.Invalid) {
+	if err := a.Resize(1<<20, 0); !errors.Is(err, regions.Invalid) {
 		t.Errorf("below what is used: %v, want %v", err, regions.Invalid)
 	}
 	if err := f.Allocate(0, 64<<20, 0); !errors.Is(err, regions.NoSpace) {
