@@ -27,32 +27,24 @@ func (s *Server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 	c := s.begin(fs.OpOpen, &in.InHeader, "")
 	access := accessOf(in.Flags)
 	fh, err := s.tree.Open(interruptible(cancel), c.caller, c.node, access)
-	if err != nil {
-		return c.end(err)
+	if err == nil {
+		s.openOut(out, fh, c.node, access)
 	}
-	a := regions.Attr{Node: c.node}
-	if access&regions.WriteAccess != 0 && s.backings != nil && !c.node.Virtual() {
-		if a, err = s.tree.Getattr(c.node); err != nil {
-			s.tree.Release(fh)
-			return c.end(err)
-		}
-	}
-	s.openOut(out, fh, &a, access)
-	return c.end(nil)
+	return c.end(err)
 }
 
 // openOut tells the kernel how the data of an open file goes.
-func (s *Server) openOut(out *fuse.OpenOut, fh uint64, a *regions.Attr, access regions.Access) {
+func (s *Server) openOut(out *fuse.OpenOut, fh uint64, n regions.NodeID, access regions.Access) {
 	out.Fh = fh
-	if a.Node.Virtual() {
+	if n.Virtual() {
 		out.OpenFlags = fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH
 		return
 	}
 	if s.backings != nil {
-		if id, ok := s.backings.acquire(a.Node); ok {
+		if id, ok := s.backings.acquire(n); ok {
 			out.OpenFlags = fuse.FOPEN_PASSTHROUGH | fuse.FOPEN_NOFLUSH
 			out.BackingID = id
-			if access&regions.WriteAccess != 0 && regions.KilledMode(a.Mode) != a.Mode {
+			if access&regions.WriteAccess != 0 && s.tree.Arena().SetID(n) {
 				// A passthrough write does not drop set-user-id: the kernel leaves it to the server
 				// (HANDLE_KILLPRIV_V2), which does not see it. With DIRECT_IO write(2) comes here.
 				out.OpenFlags |= fuse.FOPEN_DIRECT_IO

@@ -12,14 +12,13 @@ import (
 )
 
 // ProcessOf answers the process (thread group) of a thread that waits for an answer; 0 if it cannot be named from the
-// server's pid namespace. A pidfd can be had of a group's leader only (pidfd_open(2)), which answers most callers
-// without reading /proc.
+// server's pid namespace. Signal 0 to a thread of a group tells whether it is one (tgkill(2)), which answers for the
+// group's leader, most callers, without reading /proc.
 func ProcessOf(tid uint32) uint32 {
 	if tid == 0 {
 		return 0
 	}
-	if fd, err := unix.PidfdOpen(int(tid), 0); err == nil {
-		unix.Close(fd)
+	if err := unix.Tgkill(int(tid), int(tid), 0); err == nil || err == unix.EPERM {
 		return tid
 	}
 	n, err := strconv.ParseUint(statusField(tid, "Tgid"), 10, 32)
