@@ -22,7 +22,8 @@ build: ## bin/shmfs, static
 
 .PHONY: demo
 demo: build ## two programs in two languages share 1 GiB, start to end (as root)
-	integration/demo/demo.sh
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/demo-writer ./integration/demo/writer
+	@integration/demo/demo.sh
 
 .PHONY: test
 test: build ## unit tests, race detector, real mounts; skipped tests are listed with their reasons

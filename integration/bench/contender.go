@@ -30,7 +30,7 @@ type contender struct {
 	dir     string
 	pids    []int                          // of the server; none for tmpfs
 	control string                         // .ctl of shmfs
-	counts  func() (map[string]int, error) // requests by kind, of a loopback server that counts
+	counts  func() (map[string]int, error) // requests by kind, where the server counts
 	stop    func() error
 }
 
@@ -151,6 +151,7 @@ func startShmfs(ctx context.Context, o options) (*contender, error) {
 		return nil, errors.Join(fmt.Errorf("%s mount: %w: %s", o.binary, err, out), os.Remove(dir))
 	}
 	c := &contender{name: shmfs, dir: dir, control: filepath.Join(dir, ".ctl")}
+	c.counts = countsInStats(c)
 	c.stop = func() error {
 		out, err := exec.Command(o.binary, "umount", dir).CombinedOutput()
 		if err != nil {

@@ -23,6 +23,7 @@ type tripResult struct {
 	Contender string
 	Act       string
 	Requests  map[string]float64
+	Reads     float64 // read(2) calls of the server, an act, as the kernel counts them: each request is at least one
 }
 
 // act is something a client does, n times with different names.
@@ -61,11 +62,11 @@ func tripsOf(ctx context.Context, o options, r *report, start starter) (err erro
 		return err
 	}
 	for _, a := range acts() {
-		requests, err := countRequests(c, a)
-		if err != nil {
+		t := tripResult{Contender: c.name, Act: a.name}
+		if err := t.count(c, a); err != nil {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
-		r.trips = append(r.trips, tripResult{c.name, a.name, requests})
+		r.trips = append(r.trips, t)
 	}
 	return nil
 }
@@ -96,55 +97,74 @@ func acts() []act {
 	}
 }
 
-// countRequests subtracts what the counting itself asks: two readings with nothing between.
-func countRequests(c *contender, a act) (map[string]float64, error) {
+// count subtracts what the counting itself asks: two readings with nothing between.
+func (t *tripResult) count(c *contender, a act) error {
 	first, err1 := c.requests()
 	idle, err2 := c.requests()
-	var errs []error
-	errs = append(errs, err1, err2)
 	err := quietly(func() error {
+		var errs []error
 		for n := range tripActs {
 			errs = append(errs, a.do(c, n))
 		}
 		return errors.Join(errs...)
 	})
 	after, err3 := c.requests()
-	if err := errors.Join(err, err3); err != nil {
-		return nil, err
+	if err := errors.Join(err1, err2, err, err3); err != nil {
+		return err
 	}
-	found := map[string]float64{}
+	t.Requests = map[string]float64{}
 	for kind := range after {
 		own := idle[kind] - first[kind]
 		if n := after[kind] - idle[kind] - own; n > 0 {
-			found[kind] = float64(n) / tripActs
+			t.Requests[kind] = float64(n) / tripActs
 		}
 	}
-	return found, nil
+	t.Reads = t.Requests[readCalls]
+	delete(t.Requests, readCalls)
+	return nil
 }
+
+// readCalls stands among the kinds of requests for the server's read(2) calls.
+const readCalls = "read(2)"
 
 // requests answers how many requests a server has had, by kind.
 func (c *contender) requests() (map[string]int, error) {
 	time.Sleep(50 * time.Millisecond) // RELEASE and FORGET come when the kernel gets round to it
-	if c.counts != nil {
-		return c.counts()
+	counts, err := c.counts()
+	if err != nil {
+		return nil, err
 	}
-	stats, err := c.stats()
-	counts := map[string]int{}
-	for key, value := range stats {
-		if kind, ok := operation(key); ok {
-			counts[kind], _ = strconv.Atoi(value)
+	for _, pid := range c.pids {
+		n, err := procValue(fmt.Sprintf("/proc/%d/io", pid), "syscr:")
+		if err != nil {
+			return nil, err
 		}
+		counts[readCalls] += n
 	}
-	return counts, err
+	return counts, nil
 }
 
-// operation reads a key of .ctl/stats such as "operations.lookup.count".
+// countsInStats reads the counters of a shmfs mount.
+func countsInStats(c *contender) func() (map[string]int, error) {
+	return func() (map[string]int, error) {
+		stats, err := c.stats()
+		counts := map[string]int{}
+		for key, value := range stats {
+			if kind, ok := operation(key); ok {
+				counts[kind], _ = strconv.Atoi(value)
+			}
+		}
+		return counts, err
+	}
+}
+
+// operation reads a key of .ctl/stats such as "operations_lookup_total".
 func operation(key string) (kind string, ok bool) {
-	kind, ok = strings.CutPrefix(key, "operations.")
+	kind, ok = strings.CutPrefix(key, "operations_")
 	if !ok {
 		return "", false
 	}
-	return strings.CutSuffix(kind, ".count")
+	return strings.CutSuffix(kind, "_total")
 }
 
 // countsOf asks the counting loopback server: it answers a signal with a line of JSON.
@@ -160,7 +180,7 @@ func countsOf(server *os.Process, lines *json.Decoder) func() (map[string]int, e
 
 func tripsTable(all []tripResult) string {
 	var b strings.Builder
-	b.WriteString("| Act | Contender | Requests an act |\n|---|---|---|\n")
+	b.WriteString("| Act | Contender | Requests an act | read(2) calls of the server |\n|---|---|---|---|\n")
 	for _, t := range all {
 		var parts []string
 		total := 0.0
@@ -168,7 +188,7 @@ func tripsTable(all []tripResult) string {
 			parts = append(parts, strings.ToLower(kind)+" "+digits(t.Requests[kind]))
 			total += t.Requests[kind]
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s: %s |\n", t.Act, t.Contender, digits(total), strings.Join(parts, ", "))
+		fmt.Fprintf(&b, "| %s | %s | %s: %s | %s |\n", t.Act, t.Contender, digits(total), strings.Join(parts, ", "), digits(t.Reads))
 	}
 	return b.String()
 }
