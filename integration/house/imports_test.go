@@ -43,7 +43,7 @@ var importRules = []importRule{
 		"a backend holds memory and names; it knows neither a protocol nor another backend"},
 	{"fs", []string{"regions"}, nil,
 		"it is the tree that all front ends serve: no protocol, no system call, no backend"},
-	{"fs/fstest", []string{"fs", "regions"}, []string{sys},
+	{"fs/fstest", []string{"fs", "regions"}, []string{sys, goFuse + "/posixtest"},
 		"it tests a tree from outside, in process or mounted, whoever serves it and whatever holds it"},
 	{"fs/gofuse/keeper", []string{"fs/gofuse/fusemount"}, []string{sys},
 		"it must not die, so it is small: golang.org/x/sys only"},
