@@ -60,11 +60,13 @@ func without(t *testing.T, capability uint, name string, fn func(t *testing.T)) 
 	})
 }
 
-// ownDirectory gives the subtest's thread a working directory and a umask of its own (unshare(2), CLONE_FS).
+// ownDirectory gives the subtest's thread a working directory and a umask of its own (unshare(2), CLONE_FS). It leaves
+// the directory at the end: the thread itself ends some time later, and would keep the mount busy.
 func ownDirectory(t *testing.T, name string, fn func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) {
 		runtime.LockOSThread()
 		ok(t, codeOf(unix.Unshare(unix.CLONE_FS)))
+		defer unix.Chdir("/")
 		fn(t)
 	})
 }
