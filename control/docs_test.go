@@ -1,0 +1,98 @@
+package control
+
+import (
+	"errors"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// sections reads docs/control-files.md: the text of each section by its head.
+func sections(t testing.TB) map[string]string {
+	t.Helper()
+	b, err := os.ReadFile("../docs/control-files.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, section := range strings.Split(string(b), "\n## ") {
+		head, text, _ := strings.Cut(section, "\n")
+		all[head] = text
+	}
+	return all
+}
+
+func TestDocumentationHasEveryKey(t *testing.T) {
+	s := newStage(t)
+	s.front.Losses = []regions.Loss{{What: "w", Why: "y"}}
+	s.tree.Refusals().Add(refusal)
+	keys := map[string][]string{"regions": strings.Fields(s.read(t, "regions"))}
+	for _, name := range []string{"version", "stats", "health"} {
+		for key := range s.flat(t, name).All() {
+			keys[name] = append(keys[name], patternOf(key))
+		}
+	}
+	for pair := range strings.SplitSeq(s.read(t, "errors"), " ") {
+		if key, _, ok := strings.Cut(pair, "="); ok {
+			keys["errors"] = append(keys["errors"], key)
+		}
+	}
+	for field := range reflect.TypeFor[Region]().Fields() {
+		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		keys["regions.json"] = append(keys["regions.json"], key)
+	}
+	s.arena.usageErr = errors.New("gone")
+	for key := range s.flat(t, "health").All() {
+		keys["health"] = append(keys["health"], key)
+	}
+
+	text := sections(t)
+	first := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+	for name, want := range keys {
+		var got []string
+		for _, m := range first.FindAllStringSubmatch(text[name], -1) {
+			got = append(got, m[1])
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if want = slices.Compact(want); !slices.Equal(got, want) {
+			t.Errorf("%s: docs/control-files.md has the keys\n%q\nand the file\n%q", name, got, want)
+		}
+	}
+}
+
+// patternOf writes a key as the documentation does, where a part of it is the name of something.
+func patternOf(key string) string {
+	for op := range fs.NumOps {
+		if rest, ok := strings.CutPrefix(key, "operations_"+op.String()+"_"); ok {
+			return "operations_<operation>_" + rest
+		}
+	}
+	key = regexp.MustCompile(`^errors_E[A-Z0-9]+_`).ReplaceAllString(key, "errors_<errno>_")
+	return regexp.MustCompile(`^loss_\d+$`).ReplaceAllString(key, "loss_<n>")
+}
+
+func TestDocumentationHasEveryName(t *testing.T) {
+	text := sections(t)
+	for op := range fs.NumOps {
+		if !strings.Contains(text["stats"], "`"+op.String()+"`") {
+			t.Errorf("the operation %s is not documented", op)
+		}
+	}
+	for _, name := range errnoNames[1:] {
+		if !strings.Contains(text["stats"], "`"+name+"`") {
+			t.Errorf("the errno %s is not documented", name)
+		}
+	}
+	for _, name := range newStage(t).files.Names() {
+		if _, ok := text[name]; !ok {
+			t.Errorf("the file %s is not documented", name)
+		}
+	}
+}
