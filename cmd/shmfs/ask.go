@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"syscall"
+	"time"
+
+	"github.com/shmfs/shmfs/control"
+)
+
+// answerTime is how long a server may take for one question. It is some 4 µs a region that it has to walk over.
+const answerTime = 30 * time.Second
+
+// ask runs f, which reads the files of a mount, and gives up if the server does not answer. The goroutine is left
+// behind then: what waits for a FUSE server ends with the process only.
+func ask[T any](ctx context.Context, point string, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := f()
+		done <- result{v, err}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	select {
+	case r := <-done:
+		return r.value, explain(point, r.err)
+	case <-ctx.Done():
+		var none T
+		return none, &failure{code: exitNoAnswer, reason: "the server of " + point + " does not answer",
+			remedy: "see its log; to give up what it serves: shmfs umount --lazy " + point}
+	}
+}
+
+// explain says what an error of a mount's file means.
+func explain(point string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, control.ErrNoMount):
+		return &failure{code: exitNotFound, reason: point + " is not in a shmfs",
+			remedy: "shmfs ls without a path tells what is mounted"}
+	case isDead(err):
+		return dead(point)
+	case errors.Is(err, fs.ErrNotExist):
+		return &failure{code: exitNotFound, reason: "there is no " + point, remedy: "shmfs ls lists what there is"}
+	case errors.Is(err, fs.ErrPermission):
+		return notPermitted("reading "+point, err)
+	}
+	return err
+}
+
+// isDead reports whether a mount has lost its server: the kernel answers so to whatever is asked of it.
+func isDead(err error) bool {
+	return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNABORTED)
+}
+
+func dead(point string) error {
+	return &failure{code: exitDead, reason: "the shmfs at " + point + " has lost its server",
+		remedy: "to take its place, with the regions that it left: shmfs mount --replace " + point +
+			"\nto take it away: shmfs umount " + point}
+}
+
+// asked is a path in a mount.
+type asked struct {
+	*control.Client
+	path string // relative to the mount; "" for its root
+}
+
+// open finds the mount that a path is in; the only one there is for "".
+func (sh *shell) open(ctx context.Context, path string) (asked, error) {
+	if path == "" {
+		only, err := sh.onlyMount()
+		if err != nil {
+			return asked{}, err
+		}
+		path = only
+	}
+	return ask(ctx, path, func() (asked, error) {
+		c, rel, err := control.Find(path)
+		if rel == "." {
+			rel = ""
+		}
+		return asked{c, rel}, err
+	})
+}
+
+func (sh *shell) onlyMount() (string, error) {
+	points, err := sh.finder.points()
+	switch {
+	case err != nil:
+		return "", err
+	case len(points) == 0:
+		return "", &failure{code: exitNotFound, reason: "no shmfs is mounted", remedy: "to mount one: shmfs mount /mnt/shm"}
+	case len(points) > 1:
+		return "", usageError("mounted: "+join(points), "more than one shmfs is mounted: which one?")
+	}
+	return points[0], nil
+}
+
+// noMount is the answer for a place that is no mount point of a shmfs.
+func noMount(f finder, path string) error {
+	remedy := "none is mounted"
+	if points, _ := f.points(); len(points) > 0 {
+		remedy = "mounted: " + join(points)
+	}
+	return &failure{code: exitNotFound, reason: "no shmfs is mounted at " + path, remedy: remedy}
+}
+
+// notHere is the answer to whatever needs a mount where there can be none.
+func notHere() error {
+	return &failure{code: exitUnsupported, reason: "not supported on this system yet", remedy: "shmfs doctor tells what is"}
+}

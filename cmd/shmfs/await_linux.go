@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/shmfs/shmfs/policy"
+)
+
+// detachTime is how long a second request to end detaches what the first one found busy.
+const detachTime = 5 * time.Second
+
+// await waits until the mount has ended. SIGTERM and Ctrl-C unmount; SIGHUP reads the configuration file again.
+func (s *serving) await(ctx context.Context, done <-chan struct{}) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	var refused time.Time
+	for {
+		select {
+		case <-done:
+			return
+		case <-ctx.Done():
+			ctx = context.WithoutCancel(ctx) // once
+			refused = s.leave(refused)
+		case sig := <-signals:
+			if sig == syscall.SIGHUP {
+				s.reload()
+				continue
+			}
+			refused = s.leave(refused)
+		}
+	}
+}
+
+// leave unmounts. If somebody holds it, it tells who, and goes on serving; asked again within detachTime, it detaches.
+// It answers when it last refused.
+func (s *serving) leave(refused time.Time) time.Time {
+	lazy := time.Since(refused) < detachTime
+	err := s.sh.unmount(s.point, lazy)
+	if err == nil {
+		return time.Time{}
+	}
+	s.log.Warn("not unmounted", "mount_point", s.point, "reason", err.Error())
+	if s.options.readyFD == 0 {
+		s.sh.report(err)
+		fmt.Fprintf(s.sh.err, "  or ask again within %s\n", detachTime)
+	} else if all, err := s.sh.finder.holders(s.point); err == nil {
+		for _, h := range all {
+			s.log.Warn("held", "pid", h.PID, "command", h.Command, "how", h.Holds[0].How, "path", h.Holds[0].Path)
+		}
+	}
+	return time.Now()
+}
+
+// reload reads the configuration file again. What was said on the command line holds over it.
+func (s *serving) reload() {
+	if s.options.configFile == "" {
+		s.log.Warn("nothing to read again: mounted without a configuration file")
+		return
+	}
+	next, err := s.options.read()
+	if err != nil {
+		f := (*failure)(nil)
+		errors.As(err, &f)
+		s.log.Error("the configuration stays as it is", "reason", err.Error(), "remedy", f.remedy)
+		return
+	}
+	live, fixed, err := s.current.Replace(next)
+	if err != nil {
+		s.log.Error("the configuration stays as it is", "reason", err.Error())
+		return
+	}
+	s.log.Info("configuration read again", "file", s.options.configFile, "changed", live)
+	if len(fixed) > 0 {
+		s.log.Warn("changes that need a new mount", "keys", fixed)
+	}
+}
+
+// apply puts changed keys into effect.
+func (s *serving) apply(next policy.Config, changed []string) error {
+	if slices.Contains(changed, "log_level") {
+		s.level.Set(next.LogLevel)
+	}
+	bytes, nodes := int64(-1), int64(-1)
+	if slices.Contains(changed, "size") {
+		bytes = next.Size.Of(s.ram)
+	}
+	if slices.Contains(changed, "inodes") {
+		nodes = next.Inodes
+	}
+	if bytes < 0 && nodes < 0 {
+		return nil
+	}
+	return s.manager.Resize(bytes, nodes)
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/shmfs/shmfs/policy"
+)
+
+func configCommand(sh *shell) *cli.Command {
+	return &cli.Command{
+		Name:        "config",
+		Usage:       "check and show configurations",
+		Description: describe("", "shmfs config check /etc/shmfs.toml", "shmfs config show /mnt/shm"),
+		Subcommands: []*cli.Command{configCheckCommand(sh), configShowCommand(sh)},
+	}
+}
+
+func configCheckCommand(sh *shell) *cli.Command {
+	var o configCheckOptions
+	return &cli.Command{
+		Name:      "check",
+		Usage:     "read a configuration file and tell all that is wrong with it",
+		ArgsUsage: "FILE",
+		Description: describe("Each problem is a line: file, line, column, and what is wrong. Nothing is mounted or changed.",
+			"shmfs config check /etc/shmfs.toml && systemctl reload shmfs"),
+		Flags: []cli.Flag{jsonFlag(&o.json)},
+		Action: func(c *cli.Context) error {
+			if err := exactlyOne(c, "a configuration file"); err != nil {
+				return err
+			}
+			o.file = c.Args().First()
+			return o.run(sh)
+		},
+	}
+}
+
+type configCheckOptions struct {
+	file string
+	json bool
+}
+
+func (o configCheckOptions) run(sh *shell) error {
+	c, err := loadConfig(o.file)
+	var warnings []string
+	if ram, e := totalMemory(sh.root); err == nil && e == nil {
+		warnings = c.Warnings(ram)
+	}
+	if o.json {
+		if e := sh.printJSON(newVerdict(o.file, err, warnings)); e != nil {
+			return e
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(sh.err, "shmfs: warning: %s\n", w)
+	}
+	_, err = fmt.Fprintf(sh.out, "%s: good\n", o.file)
+	return err
+}
+
+// verdict is what check tells a program.
+type verdict struct {
+	File     string    `json:"file"`
+	Good     bool      `json:"good"`
+	Problems []problem `json:"problems,omitempty"`
+	Warnings []string  `json:"warnings,omitempty"`
+}
+
+type problem struct {
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
+}
+
+func newVerdict(file string, err error, warnings []string) verdict {
+	v := verdict{File: file, Good: err == nil, Warnings: warnings}
+	if err == nil {
+		return v
+	}
+	_, loaded := policy.Load(file)
+	wrong, ok := loaded.(policy.Problems)
+	if !ok {
+		v.Problems = []problem{{Message: err.Error()}}
+	}
+	for _, w := range wrong {
+		v.Problems = append(v.Problems, problem{w.Line, w.Column, w.Message})
+	}
+	return v
+}

@@ -1,0 +1,18 @@
+//go:build !linux
+
+package main
+
+import "io/fs"
+
+// noFinder is for systems where shmfs cannot be mounted yet.
+type noFinder struct{}
+
+var _ finder = noFinder{}
+
+func newFinder(fs.FS) finder { return noFinder{} }
+
+func (noFinder) points() ([]string, error) { return nil, notHere() }
+
+func (noFinder) point(string) (string, error) { return "", notHere() }
+
+func (noFinder) holders(string) ([]holder, error) { return nil, notHere() }

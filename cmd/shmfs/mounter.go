@@ -1,0 +1,17 @@
+package main
+
+import "context"
+
+// mounter mounts and unmounts on this machine.
+type mounter interface {
+	// start runs a server in the background and answers when it is ready.
+	start(ctx context.Context, o mountOptions) (mounted, error)
+	// serve mounts, calls ready when clients can use it, and serves until the mount has ended.
+	serve(ctx context.Context, sh *shell, o mountOptions, ready func(mounted) error) error
+	// serveBehind is serve in the process that start has started.
+	serveBehind(ctx context.Context, sh *shell, o mountOptions) error
+	// unmount takes a mount away; EBUSY while somebody uses it, unless lazy.
+	unmount(point string, lazy bool) error
+	// gone waits until a process has ended.
+	gone(ctx context.Context, pid int) error
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
+)
+
+// linuxMounter mounts through FUSE.
+type linuxMounter struct{}
+
+var _ mounter = linuxMounter{}
+
+func newMounter() mounter { return linuxMounter{} }
+
+func (linuxMounter) unmount(point string, lazy bool) error { return fusemount.Unmount(point, lazy) }
+
+// gone waits by the process's own descriptor (pidfd_open(2)): a number that is used again is not mistaken for it.
+func (linuxMounter) gone(ctx context.Context, pid int) error {
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return os.NewSyscallError("pidfd_open", err)
+	}
+	defer unix.Close(fd)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(pollTime/time.Millisecond))
+		switch {
+		case n > 0:
+			return nil
+		case err != nil && err != unix.EINTR:
+			return os.NewSyscallError("poll", err)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+	}
+}
+
+// pollTime is how often a waiting command looks whether it shall give up.
+const pollTime = 100 * time.Millisecond

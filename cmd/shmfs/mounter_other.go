@@ -1,0 +1,24 @@
+//go:build !linux
+
+package main
+
+import "context"
+
+// noMounter is for systems where shmfs cannot be mounted yet.
+type noMounter struct{}
+
+var _ mounter = noMounter{}
+
+func newMounter() mounter { return noMounter{} }
+
+func (noMounter) start(context.Context, mountOptions) (mounted, error) { return mounted{}, notHere() }
+
+func (noMounter) serve(context.Context, *shell, mountOptions, func(mounted) error) error {
+	return notHere()
+}
+
+func (noMounter) serveBehind(context.Context, *shell, mountOptions) error { return notHere() }
+
+func (noMounter) unmount(string, bool) error { return notHere() }
+
+func (noMounter) gone(context.Context, int) error { return notHere() }

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/backends/tmpfs"
+	"github.com/shmfs/shmfs/control"
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/fs/gofuse"
+	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
+	"github.com/shmfs/shmfs/policy"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// serving is a mount while it is served.
+type serving struct {
+	sh      *shell
+	options mountOptions
+	point   string // as the kernel has it
+	log     *slog.Logger
+	level   *slog.LevelVar
+	ram     int64 // the machine's memory in bytes
+
+	arena   *tmpfs.Arena
+	place   string // where the arena stands; "" for nowhere
+	found   bool   // the arena was there before
+	manager *regions.Manager
+	current *policy.Current
+	tree    *fs.Tree
+	server  *gofuse.Server
+}
+
+// serve mounts, says when clients can use it, and serves until the mount has ended. On an error nothing is left.
+func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready func(mounted) error) error {
+	s := &serving{sh: sh, options: o, level: &slog.LevelVar{}}
+	log, file, err := o.openLog(sh.err, s.level)
+	if err != nil {
+		return err
+	}
+	s.log = log
+	unix.Umask(0) // each request brings its own
+	raiseDescriptors()
+	if s.ram, err = totalMemory(sh.root); err != nil {
+		return err
+	}
+	if s.point, err = checkPoint(ctx, sh, o); err != nil {
+		return err
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	if o.readyFD > 0 {
+		err = leaveTerminal(file)
+	}
+	if err == nil {
+		err = s.run(ctx, ready)
+	}
+	return errors.Join(err, s.end())
+}
+
+// begin opens the arena, mounts, and makes the tree; it undoes what it did if one of them fails.
+func (s *serving) begin(ctx context.Context) error {
+	if err := s.openArena(); err != nil {
+		return err
+	}
+	s.manager = regions.NewManager(s.arena)
+	if _, err := s.manager.Adopt(ctx); err != nil {
+		return errors.Join(err, s.end())
+	}
+	s.current = policy.NewCurrent(s.options.config, s.apply)
+	fd, err := s.mount()
+	if err != nil {
+		return errors.Join(err, s.end())
+	}
+	if err := s.connect(fd); err != nil {
+		return errors.Join(err, fusemount.Unmount(s.point, true), s.end())
+	}
+	return nil
+}
+
+// mount puts the mount in its place and answers the connection.
+func (s *serving) mount() (int, error) {
+	root := os.Geteuid() == 0
+	o := fusemount.Options{
+		Point: s.point, Source: "shmfs", MaxRead: gofuse.MaxRequest,
+		AllowOther: s.options.config.AllowOther.Or(root),
+	}
+	if root {
+		fd, err := fusemount.Mount(o)
+		return fd, mountFailure(s.point, err)
+	}
+	fd, err := fusemount.MountUnprivileged(o)
+	return fd, mountFailure(s.point, err)
+}
+
+// mountFailure says what an error of mounting means.
+func mountFailure(point string, err error) error {
+	var path *os.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fusemount.ErrNoHelper):
+		return &failure{code: exitPermission, reason: "only root mounts without fusermount3, which is not installed",
+			remedy: "install the package fuse3, or mount as root"}
+	case errors.As(err, &path) && path.Path == "/dev/fuse":
+		return noFUSE(err)
+	case errors.Is(err, os.ErrPermission):
+		return notPermitted("mounting on "+point, err)
+	}
+	return err
+}
+
+func noFUSE(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return notPermitted("opening the FUSE device", err)
+	}
+	return &failure{code: exitNoFUSE, reason: "there is no FUSE here", err: err,
+		remedy: "modprobe fuse; in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN"}
+}
+
+// connect makes the tree with its control files, and answers the kernel's INIT.
+func (s *serving) connect(fd int) error {
+	s.tree = fs.NewTree(s.manager, fs.Options{
+		ProcessOf: gofuse.ProcessOf,
+		Control: control.New(control.Sources{
+			Tree:     func() *fs.Tree { return s.tree },
+			FrontEnd: s.frontEnd,
+			Config:   s.current,
+			Version:  thisBuild().Version,
+			PID:      os.Getpid(),
+			Started:  time.Now(),
+		}),
+	})
+	var err error
+	s.server, err = gofuse.New(s.tree, gofuse.Options{FD: fd, IO: string(s.options.config.IO), Log: s.log})
+	return err
+}
+
+func (s *serving) frontEnd() control.FrontEnd {
+	mode, reason := s.server.Mode()
+	return control.FrontEnd{Mode: mode, Reason: reason, Protocol: "FUSE"}
+}
+
+// run serves, and says so.
+func (s *serving) run(ctx context.Context, ready func(mounted) error) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.server.Serve()
+	}()
+	m := s.mounted()
+	s.log.Info("serving", "mount_point", m.Point, "mode", m.Mode, "reason", m.Reason, "size_bytes", m.Size,
+		"regions_adopted", m.Regions)
+	if err := ready(m); err != nil {
+		return errors.Join(err, fusemount.Unmount(s.point, true))
+	}
+	s.await(ctx, done)
+	s.log.Info("unmounted", "mount_point", s.point)
+	return nil
+}
+
+func (s *serving) mounted() mounted {
+	mode, reason := s.server.Mode()
+	m := mounted{Point: s.point, Mode: mode, PID: os.Getpid(), Size: regions.Unlimited}
+	if mode != "passthrough" {
+		m.Reason = reason
+	}
+	if use, err := s.manager.Usage(regions.RootNode); err == nil && use.Bytes > 0 {
+		m.Size = int64(use.Bytes)
+	}
+	if s.found {
+		m.Regions = s.manager.Totals().Regions
+	}
+	return m
+}
+
+// end gives the arena up, and ends it unless it is to be kept. What clients still have mapped lives on.
+func (s *serving) end() error {
+	err := s.arena.Close()
+	if s.place == "" || s.current != nil && s.current.Config().Keep {
+		return err
+	}
+	return errors.Join(err, tmpfs.End(s.place))
+}
+
+// raiseDescriptors lifts the soft limit on descriptors to the hard one. Not to be allowed that is no error.
+func raiseDescriptors() {
+	var l syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) == nil {
+		l.Cur = l.Max
+		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
+	}
+}

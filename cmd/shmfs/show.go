@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/shmfs/shmfs/control"
+	"github.com/shmfs/shmfs/regions"
+)
+
+func showCommand(sh *shell) *cli.Command {
+	var o showOptions
+	return &cli.Command{
+		Name:      "show",
+		Usage:     "tell everything about a region, and which processes hold it",
+		ArgsUsage: "PATH",
+		Description: describe(`Processes are found in /proc: those that have it mapped, open, or as working directory. An
+ordinary user sees his own only.`,
+			"shmfs show /mnt/shm/frames", "shmfs show /mnt/shm/frames --json"),
+		Flags: []cli.Flag{jsonFlag(&o.json)},
+		Action: func(c *cli.Context) error {
+			if err := exactlyOne(c, "the path of a region"); err != nil {
+				return err
+			}
+			o.path = c.Args().First()
+			return o.run(c.Context, sh)
+		},
+	}
+}
+
+type showOptions struct {
+	path string
+	json bool
+}
+
+// shown is a region with those who hold it.
+type shown struct {
+	MountPoint string `json:"mount_point"`
+	control.Region
+	Holders []holder `json:"holders"`
+}
+
+func (o showOptions) run(ctx context.Context, sh *shell) error {
+	at, err := sh.open(ctx, o.path)
+	if err != nil {
+		return err
+	}
+	x, err := ask(ctx, o.path, func() (shown, error) { return o.look(sh, at) })
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return sh.printJSON(x)
+	}
+	return sh.describeRegion(x)
+}
+
+func (o showOptions) look(sh *shell, at asked) (shown, error) {
+	x := shown{MountPoint: at.Mountpoint, Holders: []holder{}}
+	var err error
+	if x.Region, err = at.region(); err != nil {
+		return x, err
+	}
+	all, err := sh.finder.holders(at.Mountpoint)
+	if err != nil {
+		return x, err
+	}
+	x.Holders = append(x.Holders, holdersOf(all, at.path, x.Inode)...)
+	return x, nil
+}
+
+// region finds the region by its path, or else by being the same file as one of several names: only one of them is
+// listed.
+func (a asked) region() (control.Region, error) {
+	full := filepath.Join(a.Mountpoint, a.path)
+	for r, err := range a.Regions(a.path) {
+		if err != nil || r.Path == a.path {
+			return r, err
+		}
+	}
+	wanted, err := os.Stat(full)
+	if err != nil {
+		return control.Region{}, err
+	}
+	if !wanted.Mode().IsRegular() {
+		return control.Region{}, &failure{code: exitNotFound, reason: full + " is not a region",
+			remedy: "what is below it: shmfs ls " + full}
+	}
+	for r, err := range a.Regions("") {
+		if err != nil {
+			return r, err
+		}
+		if r.Links < 2 {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(a.Mountpoint, r.Path)); err == nil && os.SameFile(info, wanted) {
+			return r, nil
+		}
+	}
+	return control.Region{}, &failure{code: exitNotFound, reason: full + " is not listed as a region",
+		remedy: "it may be gone, or a control file: shmfs ls " + a.Mountpoint}
+}
+
+func (sh *shell) describeRegion(x shown) error {
+	w := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+	o := owners{}
+	line("path", "%s", printable(x.Path))
+	line("mount point", "%s", printable(x.MountPoint))
+	line("id", "%s", orDash(x.ID))
+	line("size", "%s (%d bytes)", regions.FormatSize(x.Size), x.Size)
+	line("resident", "%s (%d bytes)", regions.FormatSize(x.Resident), x.Resident)
+	line("mode", "%s", x.Mode)
+	line("owner", "%s (uid %d, gid %d)", o.name(x.UID), x.UID, x.GID)
+	line("names", "%d", x.Links)
+	line("created", "%s, by %s", sh.moment(x.Created), creator(x.Region, o))
+	line("last used", "%s", sh.moment(x.LastUsed))
+	line("in use", "%s, %s, %d of them for writing", yesNo(x.InUse), count(x.Opens, "descriptor"), x.Writers)
+	line("node", "%s (inode %d)", x.Node, x.Inode)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(sh.out, "held by")
+	if len(x.Holders) == 0 {
+		_, err := fmt.Fprintln(sh.out, "  nobody that can be seen from here")
+		return err
+	}
+	return writeHolders(sh.out, x.Holders)
+}
+
+func creator(r control.Region, o owners) string {
+	who := "an unknown process"
+	if r.CreatorPID != 0 {
+		who = fmt.Sprintf("pid %d", r.CreatorPID)
+	}
+	return who + " of " + o.name(r.CreatorUID)
+}
+
+// moment is a time with how long it is ago.
+func (sh *shell) moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format(time.DateTime) + " (" + ago(sh.now(), t) + ")"
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/shmfs/shmfs/control"
+)
+
+func umountCommand(sh *shell) *cli.Command {
+	var o umountOptions
+	return &cli.Command{
+		Name:      "umount",
+		Usage:     "unmount a shmfs, and end its server and its regions",
+		ArgsUsage: "MOUNTPOINT",
+		Description: describe(`The regions end with the mount, as those of a tmpfs do, unless it is kept. Returns when the
+server is gone. If somebody holds a region or works below the mount point, they are listed, nothing changes, and the
+exit code says busy.`,
+			"shmfs umount /mnt/shm", "shmfs umount /mnt/shm --keep && shmfs mount /mnt/shm"),
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "lazy", Aliases: []string{"l"}, Destination: &o.lazy,
+				Usage: "detach it now, whoever holds it: what is mapped or open stays usable until it is let go"},
+			&cli.BoolFlag{Name: "keep", Destination: &o.keep, Usage: "leave the regions for the next mount at the same place"},
+		},
+		Action: func(c *cli.Context) error {
+			if err := exactlyOne(c, "a mount point"); err != nil {
+				return err
+			}
+			o.path = c.Args().First()
+			return o.run(c.Context, sh)
+		},
+	}
+}
+
+type umountOptions struct {
+	path string
+	lazy bool
+	keep bool
+}
+
+// endTime is how long a server may take to end after the unmount: it gives back all memory, some GiB a second.
+const endTime = 2 * time.Minute
+
+func (o umountOptions) run(ctx context.Context, sh *shell) error {
+	point, err := sh.finder.point(o.path)
+	if err != nil {
+		return err
+	}
+	server, err := sh.serverOf(ctx, point)
+	if err != nil && codeOf(err) != exitDead && !o.lazy {
+		return err
+	}
+	if o.keep {
+		if err != nil {
+			return err
+		}
+		if err := keep(server); err != nil {
+			return err
+		}
+	}
+	if err := sh.unmount(point, o.lazy || err != nil); err != nil {
+		return err
+	}
+	return o.wait(ctx, sh, point, server)
+}
+
+// server is who serves a mount.
+type server struct {
+	*control.Client
+	pid int // 0 if it does not answer
+}
+
+func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
+	return ask(ctx, point, func() (server, error) {
+		c, err := control.Open(point)
+		if err != nil {
+			return server{}, err
+		}
+		s, err := c.Stats()
+		return server{c, int(s.Int("server_pid"))}, err
+	})
+}
+
+// keep asks the server to leave the arena where it is when it ends.
+func keep(s server) error {
+	err := s.Set("keep", "true")
+	if errors.Is(err, fs.ErrPermission) {
+		return notPermitted("keeping the regions of "+s.Mountpoint, err)
+	}
+	return err
+}
+
+// unmount takes a mount away, and lists who holds it if it is busy.
+func (sh *shell) unmount(point string, lazy bool) error {
+	err := sh.mounter.unmount(point, lazy)
+	switch {
+	case errors.Is(err, syscall.EBUSY):
+		all, _ := sh.finder.holders(point) // without them there is still the reason
+		return busy(point, all)
+	case errors.Is(err, fs.ErrPermission):
+		return notPermitted("unmounting "+point, err)
+	}
+	return err
+}
+
+// wait waits until the server is gone, so that nothing is left. One that was detached while in use ends with its last
+// user.
+func (o umountOptions) wait(ctx context.Context, sh *shell, point string, s server) error {
+	if s.pid == 0 {
+		return nil
+	}
+	limit := endTime
+	if o.lazy {
+		limit = lazyTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := sh.mounter.gone(ctx, s.pid)
+	switch {
+	case !errors.Is(err, context.DeadlineExceeded):
+		return err
+	case o.lazy:
+		_, err := fmt.Fprintf(sh.out, "%s is detached; its server (pid %d) ends with the last who holds a region\n", point, s.pid)
+		return err
+	}
+	return &failure{code: exitNoAnswer, reason: fmt.Sprintf("%s is unmounted, but its server (pid %d) has not ended", point, s.pid),
+		remedy: "it may still be giving back memory; see its log"}
+}
+
+// lazyTime is how long a lazy unmount waits for a server that nobody holds any more.
+const lazyTime = time.Second
