@@ -1,0 +1,211 @@
+//go:build linux
+
+package mounts
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/shmfs/shmfs/backends/tmpfs"
+	"github.com/shmfs/shmfs/fs/fstest"
+	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
+)
+
+func TestMain(m *testing.M) {
+	code := fstest.Main(m)
+	if built != "" {
+		os.RemoveAll(filepath.Dir(built))
+	}
+	os.Exit(code)
+}
+
+// built is the binary that was built here, "" for none. Set once, by binary.
+var built string
+
+// binary answers the path of the binary under test.
+var binary = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv("SHMFS_BINARY"); given != "" {
+		return filepath.Abs(given)
+	}
+	dir, err := os.MkdirTemp("", "shmfs-binary-")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	built = filepath.Join(dir, "shmfs")
+	args := []string{"build", "-o", built}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, "github.com/shmfs/shmfs/cmd/shmfs")...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return built, nil
+})
+
+// ran is what a command did.
+type ran struct {
+	stdout, stderr string
+	code           int
+}
+
+// shmfs runs the binary with arguments and waits for its end.
+func shmfs(t *testing.T, args ...string) ran {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run(t, exec.Command(path, args...))
+}
+
+func run(t *testing.T, cmd *exec.Cmd) ran {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%q: %v", cmd.Args, err)
+	}
+	return ran{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+}
+
+// mount is a mount that another process serves in the foreground.
+type mount struct {
+	dir    string
+	cmd    *exec.Cmd
+	stderr *bytes.Buffer
+	ended  chan struct{} // closed when the server has gone
+}
+
+// needRoot skips where mounts of root's cannot be made.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to mount")
+	}
+	if testing.Short() {
+		t.Skip("mounts are left out with -short")
+	}
+}
+
+// serve mounts on a new directory with further arguments. At its end the mount must go without complaint, and leave
+// nothing: no mount, no process, no arena.
+func serve(t *testing.T, args ...string) *mount {
+	t.Helper()
+	needRoot(t)
+	return serveAt(t, t.TempDir(), nil, args...)
+}
+
+// serveAt mounts on dir, the command prefixed by another one.
+func serveAt(t *testing.T, dir string, prefix []string, args ...string) *mount {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := append(append(prefix[:len(prefix):len(prefix)], path, "mount", "--foreground", dir), args...)
+	m := &mount{dir: dir, cmd: exec.Command(line[0], line[1:]...), stderr: &bytes.Buffer{}, ended: make(chan struct{})}
+	m.cmd.Stderr = m.stderr
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(m.ended)
+		m.cmd.Wait()
+	}()
+	t.Cleanup(func() { m.finish(t) })
+	m.waitFor(t, "the mount", func() bool { return mounted(t, dir) })
+	return m
+}
+
+// waitFor waits for a condition, for as long as the server lives and ten seconds at most.
+func (m *mount) waitFor(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+		select {
+		case <-m.ended:
+			if !is() {
+				t.Fatalf("the server ended before %s: %s", what, m.stderr)
+			}
+		default:
+		}
+		if time.Now().After(end) {
+			t.Fatalf("still waiting for %s: %s", what, m.stderr)
+		}
+	}
+}
+
+// finish ends a mount that is still there, as an operator would, and looks at what is left.
+func (m *mount) finish(t *testing.T) {
+	t.Helper()
+	select {
+	case <-m.ended:
+	default:
+		m.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-m.ended:
+		case <-time.After(20 * time.Second):
+			fusemount.Unmount(m.dir, true)
+			m.cmd.Process.Kill()
+			<-m.ended
+			t.Errorf("the server did not end within 20 s of SIGTERM: %s", m.stderr)
+		}
+	}
+	if strings.Contains(m.stderr.String(), "DATA RACE") || strings.Contains(m.stderr.String(), "panic") {
+		t.Errorf("the server complained:\n%s", m.stderr)
+	}
+	if mounted(t, m.dir) {
+		t.Errorf("%s is still mounted", m.dir)
+		fusemount.Unmount(m.dir, true)
+	}
+}
+
+// leftArena fails if an arena for dir is there, and takes it away.
+func leftArena(t *testing.T, dir string, uid int) {
+	t.Helper()
+	place := tmpfs.Place(dir, uid)
+	if _, err := os.Lstat(filepath.Dir(place)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an arena is left at %s (%v)", place, err)
+		tmpfs.End(place)
+	}
+}
+
+func mounted(t *testing.T, dir string) bool {
+	t.Helper()
+	table, err := fusemount.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, ok := fusemount.At(table, dir)
+	return ok && e.Type == fusemount.Type
+}
+
+// stat reads a key of .ctl/stats.
+func (m *mount) stat(t *testing.T, key string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(m.dir, ".ctl/stats"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if k, v, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " "); ok && k == key {
+			return v
+		}
+	}
+	t.Fatalf("no %s in stats:\n%s", key, b)
+	return ""
+}

@@ -1,0 +1,140 @@
+//go:build linux
+
+package mounts
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/fs/fstest"
+)
+
+// oracle is a directory of a plain tmpfs.
+const oracle = "/dev/shm"
+
+func TestPassthrough(t *testing.T) {
+	m := serve(t, "--io=auto", "--size=4G", "--huge=never") // the oracle has small pages
+	if got := m.stat(t, "mode"); got != "passthrough" {
+		t.Skipf("no passthrough here: %s", m.stat(t, "mode_reason"))
+	}
+	conform(t, m.dir, fstest.PassthroughLacks())
+	leaveNothing(t, m)
+}
+
+func TestCached(t *testing.T) {
+	m := serve(t, "--io=cached", "--size=4G", "--huge=never")
+	if got := m.stat(t, "mode"); got != "cached" {
+		t.Fatalf("mode %s, want cached", got)
+	}
+	conform(t, m.dir, fstest.CachedLacks())
+	leaveNothing(t, m)
+}
+
+func conform(t *testing.T, dir string, lacks fstest.Lacks) {
+	t.Run("Conformance", func(t *testing.T) {
+		fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, dir), Oracle: oracle, Lacks: lacks})
+	})
+	t.Run("Posixtest", func(t *testing.T) { fstest.RunPosixtest(t, dir, lacks) })
+}
+
+// leaveNothing checks, when all tests on a mount are done and have removed what they made, that the server's books are
+// back where they began.
+func leaveNothing(t *testing.T, m *mount) {
+	t.Helper()
+	for _, key := range []string{"regions", "directories", "other_nodes", "region_bytes", "regions_in_use"} {
+		if got := m.stat(t, key); got != "0" {
+			t.Errorf("%s is %s after everything was removed, want 0", key, got)
+		}
+	}
+}
+
+const (
+	nobody   = 65534
+	asNobody = "SHMFS_TEST_AS_NOBODY" // in the environment: this process is the test of the unprivileged mount
+)
+
+// dropTo is the command that runs the rest of its line as an ordinary user.
+func dropTo() []string {
+	return []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--"}
+}
+
+// TestUnprivileged runs TestAsNobody in a process of an ordinary user, because nobody else, root included, can see into
+// such a mount.
+func TestUnprivileged(t *testing.T) {
+	needRoot(t)
+	if _, err := exec.LookPath("fusermount3"); err != nil {
+		t.Skip("fusermount3 is not installed")
+	}
+	openFUSE(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := copyForNobody(t, self)
+	dir := t.TempDir()
+	for _, d := range []string{dir, copied.dir} {
+		if err := os.Chown(d, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	makeReachable(t, dir)
+	line := append(dropTo(), copied.path, "-test.run=^TestAsNobody$", "-test.v", "-test.count=1")
+	cmd := exec.Command(line[0], line[1:]...)
+	cmd.Dir = copied.dir
+	cmd.Env = append(os.Environ(), asNobody+"="+dir, "SHMFS_BINARY="+path, "HOME="+copied.dir, "TMPDIR="+copied.dir)
+	r := run(t, cmd)
+	relay(t, r.stdout)
+	if r.code != 0 {
+		t.Errorf("as an ordinary user: exit %d\n%s", r.code, r.stderr)
+	}
+	leftArena(t, dir, nobody)
+}
+
+// relay shows the lines of the inner run that matter: what failed, and what was skipped and why.
+func relay(t *testing.T, out string) {
+	t.Helper()
+	lines := strings.Split(out, "\n")
+	for i, l := range lines {
+		if strings.Contains(l, "--- FAIL") || strings.Contains(l, "panic:") {
+			t.Error(strings.Join(lines[max(0, i-12):min(len(lines), i+3)], "\n"))
+		}
+	}
+	t.Logf("%d passed, %d skipped", strings.Count(out, "--- PASS"), strings.Count(out, "--- SKIP"))
+}
+
+// openFUSE lets everybody open /dev/fuse, as udev does on most systems, for as long as the test runs.
+func openFUSE(t *testing.T) {
+	t.Helper()
+	var s unix.Stat_t
+	if err := unix.Stat("/dev/fuse", &s); err != nil {
+		t.Skipf("no /dev/fuse: %v", err)
+	}
+	if s.Mode&0o666 == 0o666 {
+		return
+	}
+	if err := os.Chmod("/dev/fuse", 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod("/dev/fuse", os.FileMode(s.Mode&0o777)) })
+}
+
+func TestAsNobody(t *testing.T) {
+	dir := os.Getenv(asNobody)
+	if dir == "" {
+		t.Skip("run by TestUnprivileged")
+	}
+	m := serveAt(t, dir, nil)
+	if got := m.stat(t, "mode"); got != "cached" {
+		t.Errorf("mode %s, want cached", got)
+	}
+	conform(t, dir, fstest.UnprivilegedLacks())
+	leaveNothing(t, m)
+}

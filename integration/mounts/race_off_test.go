@@ -1,0 +1,5 @@
+//go:build !race
+
+package mounts
+
+const raceDetector = false
