@@ -4,6 +4,7 @@ package gofuse
 
 import (
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 
 	"github.com/shmfs/shmfs/fs"
 	"github.com/shmfs/shmfs/regions"
@@ -28,7 +29,18 @@ func (s *Server) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 func (s *Server) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
 	c := s.begin(fs.OpFallocate, &in.InHeader, "")
 	err := s.tree.Allocate(c.node, in.Fh, int64(in.Offset), int64(in.Length), regions.AllocateMode(in.Mode))
+	if err == nil {
+		c.changed(c.node)
+	}
 	return c.end(err)
+}
+
+// changed drops set-user-id and set-group-id if the caller may not keep them. The kernel tells so with a WRITE and a
+// SETATTR, but not with these requests (HANDLE_KILLPRIV_V2).
+func (c *call) changed(n regions.NodeID) {
+	if c.server.tree.Arena().SetID(n) && !hasCapability(c.caller.PID, unix.CAP_FSETID) {
+		c.server.tree.Setattr(n, 0, regions.Change{Set: regions.KillPrivileges})
+	}
 }
 
 // Lseek finds data and holes; the kernel does the rest of lseek(2) itself.
@@ -51,5 +63,8 @@ func (s *Server) CopyFileRange(_ <-chan struct{}, in *fuse.CopyFileRangeIn) (uin
 		fs.Range{Node: c.node, Handle: in.FhIn, Off: int64(in.OffIn)},
 		fs.Range{Node: regions.NodeID(in.NodeIdOut), Handle: in.FhOut, Off: int64(in.OffOut)},
 		int64(min(in.Len, most)))
+	if n > 0 {
+		c.changed(regions.NodeID(in.NodeIdOut))
+	}
 	return uint32(n), c.end(err)
 }

@@ -28,13 +28,13 @@ func ProcessOf(tid uint32) uint32 {
 	return uint32(n)
 }
 
-// hasSysAdmin reports whether a waiting thread has CAP_SYS_ADMIN (capability number 21 in linux/capability.h).
-func hasSysAdmin(tid uint32) bool {
+// hasCapability reports whether a waiting thread has a capability (linux/capability.h), in whatever user namespace it is.
+func hasCapability(tid uint32, capability int) bool {
 	if tid == 0 {
 		return false
 	}
 	caps, err := strconv.ParseUint(statusField(tid, "CapEff"), 16, 64)
-	return err == nil && caps&(1<<unix.CAP_SYS_ADMIN) != 0
+	return err == nil && caps&(1<<capability) != 0
 }
 
 // statusField reads a line of /proc/TID/status (proc_pid_status(5)), "" if there is none.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 
 	"github.com/shmfs/shmfs/fs"
 	"github.com/shmfs/shmfs/regions"
@@ -57,7 +58,7 @@ func (s *Server) ListXAttr(_ <-chan struct{}, h *fuse.InHeader, dest []byte) (ui
 	for _, name := range names {
 		if strings.HasPrefix(name, "trusted.") {
 			if !asked {
-				asked, admin = true, hasSysAdmin(h.Pid)
+				asked, admin = true, hasCapability(h.Pid, unix.CAP_SYS_ADMIN)
 			}
 			if !admin {
 				continue
