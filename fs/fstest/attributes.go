@@ -172,7 +172,9 @@ func attrUsage(t *testing.T, c Client) {
 	equal(t, "names", after.NameMax, 255)
 	equal(t, "bytes used", after.BytesUsed-before.BytesUsed, 16*page)
 	if before.Nodes > 0 {
-		equal(t, "nodes used", after.NodesUsed-before.NodesUsed, 2)
+		// A record is an extended attribute, which tmpfs counts as a part of a node (fs/xattr.c, simple_xattr_space).
+		used := after.NodesUsed - before.NodesUsed
+		equal(t, "nodes used: 2, or 3 with a record", used == 2 || used == 3, true)
 	}
 	ok(t, c.Unlink("f"))
 	held, err := c.Usage(".")
