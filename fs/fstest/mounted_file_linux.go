@@ -49,7 +49,12 @@ type mountedFile struct {
 
 var _ File = (*mountedFile)(nil)
 
-func (f *mountedFile) Close() error { return codeOf(unix.Close(f.fd)) }
+// Close gives the number up: closing twice must not close what got it next.
+func (f *mountedFile) Close() error {
+	fd := f.fd
+	f.fd = -1
+	return codeOf(unix.Close(fd))
+}
 
 func (f *mountedFile) Read(p []byte) (int, error) { return readResult(len(p))(unix.Read(f.fd, p)) }
 

@@ -17,6 +17,7 @@ var xattrChecks = []check{
 	{name: "OfSymlink", run: xattrOfSymlink, need: []Feature{Privilege}},
 	{name: "FollowNode", run: xattrFollowNode, need: []Feature{UserXattrs}},
 	{name: "Record", run: xattrRecord, need: []Feature{Records, Privilege}},
+	{name: "OwnRecord", run: xattrOwnRecord, need: []Feature{Records}},
 }
 
 func xattrUser(t *testing.T, c Client) {
@@ -124,13 +125,22 @@ func xattrFollowNode(t *testing.T, c Client) {
 
 // xattrRecord: what shmfs keeps about a region is not to be seen, nor set.
 func xattrRecord(t *testing.T, c Client) {
+	reserved(t, c, "trusted.shmfs", "trusted.shmfs.record", "trusted.shmfs.")
+}
+
+// xattrOwnRecord: nor is it where shmfs has no privilege, and keeps it as any user could.
+func xattrOwnRecord(t *testing.T, c Client) { reserved(t, c, "user.shmfs.record") }
+
+// reserved reports names that can be reached.
+func reserved(t *testing.T, c Client, reserved ...string) {
+	t.Helper()
 	put(t, c, "f", "")
 	ok(t, c.Mkdir("d", 0o755))
 	for _, path := range []string{"f", "d"} {
 		names, err := c.Listxattr(path)
 		ok(t, err)
 		equal(t, "names", strings.Join(names, " "), "")
-		for _, name := range []string{"trusted.shmfs", "trusted.shmfs.record", "trusted.shmfs."} {
+		for _, name := range reserved {
 			_, err = c.Getxattr(path, name)
 			fails(t, err, regions.NoData, regions.Invalid)
 			fails(t, c.Setxattr(path, name, []byte("x"), 0), regions.NotPermitted, regions.NotSupported)
