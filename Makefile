@@ -71,9 +71,9 @@ install: build ## binary, mount helper, man page, completions (PREFIX, DESTDIR)
 	install -D -m 0755 bin/shmfs $(DESTDIR)$(PREFIX)/bin/shmfs
 	install -d $(DESTDIR)$(SBINDIR)
 	ln -sf $(PREFIX)/bin/shmfs $(DESTDIR)$(SBINDIR)/mount.shmfs
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	bin/shmfs man > $(DESTDIR)$(PREFIX)/share/man/man1/shmfs.1
+	bin/shmfs man > $(DESTDIR)$(PREFIX)/share/man/man8/shmfs.8
 	bin/shmfs completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/shmfs
 	bin/shmfs completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_shmfs
 	bin/shmfs completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/shmfs.fish
