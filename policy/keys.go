@@ -65,7 +65,7 @@ func Keys() []Key {
 			Help: "Whether the memory is returned as soon as the server ends, however it ends.",
 			get:  func(c *Config) string { return strconv.FormatBool(c.Ephemeral) },
 			set:  func(c *Config, s string) error { return setSwitch(&c.Ephemeral, "ephemeral", s) }},
-		{Name: "keep", Kind: Switch, Values: "true, false",
+		{Name: "keep", Kind: Switch, Live: true, Values: "true, false",
 			Help: "Whether unmounting leaves the regions for the next mount at the same place.",
 			get:  func(c *Config) string { return strconv.FormatBool(c.Keep) },
 			set:  func(c *Config, s string) error { return setSwitch(&c.Keep, "keep", s) }},
