@@ -22,6 +22,7 @@ package control
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,17 +125,18 @@ func (d *directory) Names() []string {
 // Find finds a file by its name, or by its name with a query: regions?prefix=models%2Fllama.
 func (d *directory) Find(name string) (fs.VirtualNode, bool) {
 	base, text, hasQuery := strings.Cut(name, "?")
-	for _, f := range d.files {
-		switch {
-		case f.name != base:
-		case !hasQuery:
-			return fs.VirtualNode{File: f.file}, true
-		case f.filtered != nil:
-			values, ok := parseQuery(text)
-			return fs.VirtualNode{File: query{f.filtered, values}}, ok
-		}
+	i := slices.IndexFunc(d.files, func(f file) bool { return f.name == base })
+	if i < 0 {
+		return fs.VirtualNode{}, false
 	}
-	return fs.VirtualNode{}, false
+	if !hasQuery {
+		return fs.VirtualNode{File: d.files[i].file}, true
+	}
+	values, ok := parseQuery(text)
+	if !ok || d.files[i].filtered == nil {
+		return fs.VirtualNode{}, false
+	}
+	return fs.VirtualNode{File: query{d.files[i].filtered, values}}, true
 }
 
 // parseQuery reads prefix=..., once.

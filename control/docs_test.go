@@ -13,22 +13,22 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// sections reads docs/control-files.md: the text of each section by its head.
-func sections(t testing.TB) map[string]string {
-	t.Helper()
+func TestDocumentation(t *testing.T) {
 	b, err := os.ReadFile("../docs/control-files.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]string{}
+	text := map[string]string{} // of each section, by its head
 	for _, section := range strings.Split(string(b), "\n## ") {
-		head, text, _ := strings.Cut(section, "\n")
-		all[head] = text
+		head, body, _ := strings.Cut(section, "\n")
+		text[head] = body
 	}
-	return all
+	t.Run("keys", func(t *testing.T) { documentedKeys(t, text) })
+	t.Run("names", func(t *testing.T) { documentedNames(t, text) })
 }
 
-func TestDocumentationHasEveryKey(t *testing.T) {
+// documentedKeys compares each section's table with what the file has.
+func documentedKeys(t *testing.T, text map[string]string) {
 	s := newStage(t)
 	s.front.Losses = []regions.Loss{{What: "w", Why: "y"}}
 	s.tree.Refusals().Add(refusal)
@@ -52,7 +52,6 @@ func TestDocumentationHasEveryKey(t *testing.T) {
 		keys["health"] = append(keys["health"], key)
 	}
 
-	text := sections(t)
 	first := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
 	for name, want := range keys {
 		var got []string
@@ -78,8 +77,7 @@ func patternOf(key string) string {
 	return regexp.MustCompile(`^loss_\d+$`).ReplaceAllString(key, "loss_<n>")
 }
 
-func TestDocumentationHasEveryName(t *testing.T) {
-	text := sections(t)
+func documentedNames(t *testing.T, text map[string]string) {
 	for op := range fs.NumOps {
 		if !strings.Contains(text["stats"], "`"+op.String()+"`") {
 			t.Errorf("the operation %s is not documented", op)
