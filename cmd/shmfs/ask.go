@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -81,13 +82,33 @@ func (sh *shell) open(ctx context.Context, path string) (asked, error) {
 		}
 		path = only
 	}
-	return ask(ctx, path, func() (asked, error) {
+	at, err := ask(ctx, path, func() (asked, error) {
 		c, rel, err := control.Find(path)
 		if rel == "." {
 			rel = ""
 		}
 		return asked{c, rel}, err
 	})
+	if codeOf(err) == exitDead {
+		return at, dead(sh.pointAbove(path))
+	}
+	return at, err
+}
+
+// pointAbove is the mount point that a path is in or at, the path itself if that cannot be told.
+func (sh *shell) pointAbove(path string) string {
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	for p := full; ; p = filepath.Dir(p) {
+		if point, err := sh.finder.point(p); err == nil {
+			return point
+		}
+		if p == filepath.Dir(p) {
+			return path
+		}
+	}
 }
 
 func (sh *shell) onlyMount() (string, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -44,6 +43,9 @@ func (s *serving) await(ctx context.Context, done <-chan struct{}) {
 func (s *serving) leave(refused time.Time) time.Time {
 	lazy := time.Since(refused) < detachTime
 	err := s.sh.unmount(s.point, lazy)
+	if err == nil && lazy {
+		err = s.vacate()
+	}
 	if err == nil {
 		return time.Time{}
 	}
@@ -59,6 +61,17 @@ func (s *serving) leave(refused time.Time) time.Time {
 	return time.Now()
 }
 
+// vacate gives up the place of the regions, so that the next mount here does not find them, while whoever holds one
+// goes on with it.
+func (s *serving) vacate() error {
+	p := s.place
+	s.place = nil
+	if p == nil {
+		return nil
+	}
+	return p.release(s.current.Config().Keep)
+}
+
 // reload reads the configuration file again. What was said on the command line holds over it.
 func (s *serving) reload() {
 	if s.options.configFile == "" {
@@ -67,9 +80,7 @@ func (s *serving) reload() {
 	}
 	next, err := s.options.read()
 	if err != nil {
-		f := (*failure)(nil)
-		errors.As(err, &f)
-		s.log.Error("the configuration stays as it is", "reason", err.Error(), "remedy", f.remedy)
+		s.log.Error("the configuration stays as it is", "reason", err.Error(), "remedy", remedyOf(err))
 		return
 	}
 	live, fixed, err := s.current.Replace(next)
@@ -83,8 +94,11 @@ func (s *serving) reload() {
 	}
 }
 
-// apply puts changed keys into effect.
+// apply puts changed keys into effect. Whether the regions are kept is looked at when the mount ends.
 func (s *serving) apply(next policy.Config, changed []string) error {
+	if err := next.Validate(); err != nil {
+		return err
+	}
 	if slices.Contains(changed, "log_level") {
 		s.level.Set(next.LogLevel)
 	}

@@ -31,12 +31,7 @@ type message struct {
 }
 
 func messageOf(err error) message {
-	m := message{Code: codeOf(err), Reason: err.Error()}
-	var f *failure
-	if errors.As(err, &f) {
-		m.Remedy = f.remedy
-	}
-	return m
+	return message{Code: codeOf(err), Reason: err.Error(), Remedy: remedyOf(err)}
 }
 
 func (m message) result() (mounted, error) {

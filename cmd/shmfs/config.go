@@ -57,7 +57,7 @@ func (o configCheckOptions) run(sh *shell) error {
 		return err
 	}
 	for _, w := range warnings {
-		fmt.Fprintf(sh.err, "shmfs: warning: %s\n", w)
+		sh.warn(w)
 	}
 	_, err = fmt.Fprintf(sh.out, "%s: good\n", o.file)
 	return err

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/shmfs/shmfs/regions"
 )
 
 // exitCode is what the process ends with. The numbers are promised: scripts test them.
@@ -86,11 +88,26 @@ func (sh *shell) report(err error) exitCode {
 		return exitOK
 	}
 	fmt.Fprintf(sh.err, "shmfs: %s\n", oneLine(err.Error()))
-	var f *failure
-	if errors.As(err, &f) && f.remedy != "" {
-		fmt.Fprintf(sh.err, "  %s\n", strings.ReplaceAll(f.remedy, "\n", "\n  "))
+	if remedy := remedyOf(err); remedy != "" {
+		fmt.Fprintf(sh.err, "  %s\n", strings.ReplaceAll(remedy, "\n", "\n  "))
 	}
 	return codeOf(err)
+}
+
+// warn tells of what is allowed and probably not meant, or asked for and not had.
+func (sh *shell) warn(what string) { fmt.Fprintf(sh.err, "shmfs: warning: %s\n", what) }
+
+// remedyOf is what can be done about an error, "" if nobody said.
+func remedyOf(err error) string {
+	var f *failure
+	var r *regions.Refusal
+	switch {
+	case errors.As(err, &f):
+		return f.remedy
+	case errors.As(err, &r):
+		return r.Remedy
+	}
+	return ""
 }
 
 // oneLine keeps a reason on one line, whatever the name in it.

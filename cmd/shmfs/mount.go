@@ -132,6 +132,8 @@ type mounted struct {
 	Size    int64  `json:"size_bytes"`       // regions.Unlimited for no limit
 	PID     int    `json:"server_pid"`
 	Regions int64  `json:"regions_adopted,omitempty"`
+
+	Warnings []string `json:"warnings,omitempty"` // what was asked for and cannot be had
 }
 
 func (m mounted) String() string {
@@ -144,7 +146,7 @@ func (m mounted) String() string {
 		s += " (" + m.Reason + ")"
 	}
 	if m.Regions > 0 {
-		s += fmt.Sprintf(", %d regions adopted", m.Regions)
+		s += ", " + count(int(m.Regions), "region") + " adopted"
 	}
 	return s
 }
@@ -165,6 +167,9 @@ func (o mountOptions) run(ctx context.Context, sh *shell) error {
 }
 
 func (o *mountOptions) tell(sh *shell, m mounted) error {
+	for _, w := range m.Warnings {
+		sh.warn(w)
+	}
 	switch {
 	case o.json:
 		return sh.printJSON(m)
@@ -182,7 +187,7 @@ func (o *mountOptions) warn(sh *shell) {
 		return // nothing to compare with
 	}
 	for _, w := range o.config.Warnings(ram) {
-		fmt.Fprintf(sh.err, "shmfs: warning: %s\n", w)
+		sh.warn(w)
 	}
 }
 

@@ -2,7 +2,7 @@ package main
 
 import "context"
 
-// mounter mounts and unmounts on this machine.
+// mounter mounts on this machine.
 type mounter interface {
 	// start runs a server in the background and answers when it is ready.
 	start(ctx context.Context, o mountOptions) (mounted, error)
@@ -10,8 +10,14 @@ type mounter interface {
 	serve(ctx context.Context, sh *shell, o mountOptions, ready func(mounted) error) error
 	// serveBehind is serve in the process that start has started.
 	serveBehind(ctx context.Context, sh *shell, o mountOptions) error
+}
+
+// unmounter ends mounts on this machine.
+type unmounter interface {
 	// unmount takes a mount away; EBUSY while somebody uses it, unless lazy.
 	unmount(point string, lazy bool) error
 	// gone waits until a process has ended.
 	gone(ctx context.Context, pid int) error
+	// discard ends the regions that a mount left. Those that are still open or mapped live as long as that.
+	discard(point string) error
 }

@@ -8,17 +8,25 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/shmfs/shmfs/backends/tmpfs"
 	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
 )
 
 // linuxMounter mounts through FUSE.
 type linuxMounter struct{}
 
-var _ mounter = linuxMounter{}
+var (
+	_ mounter   = linuxMounter{}
+	_ unmounter = linuxMounter{}
+)
 
 func newMounter() mounter { return linuxMounter{} }
 
+func newUnmounter() unmounter { return linuxMounter{} }
+
 func (linuxMounter) unmount(point string, lazy bool) error { return fusemount.Unmount(point, lazy) }
+
+func (linuxMounter) discard(point string) error { return tmpfs.End(tmpfs.Place(point, os.Geteuid())) }
 
 // gone waits by the process's own descriptor (pidfd_open(2)): a number that is used again is not mistaken for it.
 func (linuxMounter) gone(ctx context.Context, pid int) error {

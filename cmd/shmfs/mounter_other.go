@@ -7,9 +7,14 @@ import "context"
 // noMounter is for systems where shmfs cannot be mounted yet.
 type noMounter struct{}
 
-var _ mounter = noMounter{}
+var (
+	_ mounter   = noMounter{}
+	_ unmounter = noMounter{}
+)
 
 func newMounter() mounter { return noMounter{} }
+
+func newUnmounter() unmounter { return noMounter{} }
 
 func (noMounter) start(context.Context, mountOptions) (mounted, error) { return mounted{}, notHere() }
 
@@ -22,3 +27,5 @@ func (noMounter) serveBehind(context.Context, *shell, mountOptions) error { retu
 func (noMounter) unmount(string, bool) error { return notHere() }
 
 func (noMounter) gone(context.Context, int) error { return notHere() }
+
+func (noMounter) discard(string) error { return notHere() }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"syscall"
@@ -29,8 +30,9 @@ type serving struct {
 	ram     int64 // the machine's memory in bytes
 
 	arena   *tmpfs.Arena
-	place   string // where the arena stands; "" for nowhere
+	place   *place // where the arena stands; nil for nowhere
 	found   bool   // the arena was there before
+	served  bool   // clients could use the mount
 	manager *regions.Manager
 	current *policy.Current
 	tree    *fs.Tree
@@ -67,7 +69,7 @@ func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready 
 
 // begin opens the arena, mounts, and makes the tree; it undoes what it did if one of them fails.
 func (s *serving) begin(ctx context.Context) error {
-	if err := s.openArena(); err != nil {
+	if err := s.openArena(ctx); err != nil {
 		return err
 	}
 	s.manager = regions.NewManager(s.arena)
@@ -144,8 +146,13 @@ func (s *serving) connect(fd int) error {
 }
 
 func (s *serving) frontEnd() control.FrontEnd {
-	mode, reason := s.server.Mode()
-	return control.FrontEnd{Mode: mode, Reason: reason, Protocol: "FUSE"}
+	f := control.FrontEnd{Protocol: "FUSE"}
+	f.Mode, f.Reason = s.server.Mode()
+	if f.Mode != "passthrough" {
+		f.Losses = []regions.Loss{{What: "passthrough: reads, writes and mappings past the server", Why: f.Reason,
+			Remedy: "shmfs doctor"}}
+	}
+	return f
 }
 
 // run serves, and says so.
@@ -156,11 +163,16 @@ func (s *serving) run(ctx context.Context, ready func(mounted) error) error {
 		s.server.Serve()
 	}()
 	m := s.mounted()
-	s.log.Info("serving", "mount_point", m.Point, "mode", m.Mode, "reason", m.Reason, "size_bytes", m.Size,
+	_, reason := s.server.Mode()
+	s.log.Info("serving", "mount_point", m.Point, "mode", m.Mode, "reason", reason, "size_bytes", m.Size,
 		"regions_adopted", m.Regions)
+	for _, w := range m.Warnings {
+		s.log.Warn(w)
+	}
 	if err := ready(m); err != nil {
 		return errors.Join(err, fusemount.Unmount(s.point, true))
 	}
+	s.served = true
 	s.await(ctx, done)
 	s.log.Info("unmounted", "mount_point", s.point)
 	return nil
@@ -178,16 +190,21 @@ func (s *serving) mounted() mounted {
 	if s.found {
 		m.Regions = s.manager.Totals().Regions
 	}
+	if want := s.options.config.Size; os.Geteuid() != 0 && want != policy.Default().Size {
+		m.Warnings = append(m.Warnings, fmt.Sprintf("size %s is not kept: without root the regions share what /dev/shm has", want))
+	}
 	return m
 }
 
-// end gives the arena up, and ends it unless it is to be kept. What clients still have mapped lives on.
+// end gives the arena up, and ends it unless it is to be kept. What clients still have mapped lives on. One that was
+// found stays for the next try if this one came to nothing.
 func (s *serving) end() error {
 	err := s.arena.Close()
-	if s.place == "" || s.current != nil && s.current.Config().Keep {
+	if s.place == nil {
 		return err
 	}
-	return errors.Join(err, tmpfs.End(s.place))
+	keep := s.found && !s.served || s.current != nil && s.current.Config().Keep
+	return errors.Join(err, s.place.release(keep))
 }
 
 // raiseDescriptors lifts the soft limit on descriptors to the hard one. Not to be allowed that is no error.

@@ -12,14 +12,15 @@ import (
 
 // shell is what a command has of the world. Tests give it another one.
 type shell struct {
-	in       io.Reader
-	out, err io.Writer
-	goos     string
-	root     fs.FS // the machine's file system, for /proc and what else tells about it
-	now      func() time.Time
-	finder   finder
-	mounter  mounter
-	trials   probe.Trials
+	in        io.Reader
+	out, err  io.Writer
+	goos      string
+	root      fs.FS // the machine's file system, for /proc and what else tells about it
+	now       func() time.Time
+	finder    finder
+	mounter   mounter
+	unmounter unmounter
+	trials    probe.Trials
 }
 
 // newShell is the process's own.
@@ -27,12 +28,13 @@ func newShell() *shell {
 	root := os.DirFS(rootDirectory(runtime.GOOS))
 	return &shell{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
-		goos:    runtime.GOOS,
-		root:    root,
-		now:     time.Now,
-		finder:  newFinder(root),
-		mounter: newMounter(),
-		trials:  probe.Here(),
+		goos:      runtime.GOOS,
+		root:      root,
+		now:       time.Now,
+		finder:    newFinder(root),
+		mounter:   newMounter(),
+		unmounter: newUnmounter(),
+		trials:    probe.Here(),
 	}
 }
 

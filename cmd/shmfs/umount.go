@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/shmfs/shmfs/control"
+	"github.com/shmfs/shmfs/policy"
 )
 
 func umountCommand(sh *shell) *cli.Command {
@@ -53,21 +54,39 @@ func (o umountOptions) run(ctx context.Context, sh *shell) error {
 		return err
 	}
 	server, err := sh.serverOf(ctx, point)
-	if err != nil && codeOf(err) != exitDead && !o.lazy {
+	switch {
+	case codeOf(err) == exitDead:
+		return o.bury(sh, point)
+	case err != nil && !o.lazy:
+		return err
+	case o.keep && err == nil:
+		return o.kept(ctx, sh, server)
+	}
+	if err := sh.unmount(point, o.lazy); err != nil {
 		return err
 	}
-	if o.keep {
-		if err != nil {
-			return err
-		}
-		if err := keep(server); err != nil {
-			return err
-		}
-	}
-	if err := sh.unmount(point, o.lazy || err != nil); err != nil {
+	return o.wait(ctx, sh, server)
+}
+
+// bury takes a mount away that has lost its server, and what the server would have ended.
+func (o umountOptions) bury(sh *shell, point string) error {
+	if err := sh.unmount(point, true); err != nil || o.keep {
 		return err
 	}
-	return o.wait(ctx, sh, point, server)
+	return sh.unmounter.discard(point)
+}
+
+// kept unmounts, and leaves the regions to the next mount. If it is busy, nothing is changed.
+func (o umountOptions) kept(ctx context.Context, sh *shell, s server) error {
+	before, err := s.setKeep("true")
+	if err != nil {
+		return err
+	}
+	if err := sh.unmount(s.Mountpoint, o.lazy); err != nil {
+		_, undone := s.setKeep(before)
+		return errors.Join(err, undone)
+	}
+	return o.wait(ctx, sh, s)
 }
 
 // server is who serves a mount.
@@ -77,7 +96,7 @@ type server struct {
 }
 
 func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
-	return ask(ctx, point, func() (server, error) {
+	s, err := ask(ctx, point, func() (server, error) {
 		c, err := control.Open(point)
 		if err != nil {
 			return server{}, err
@@ -85,20 +104,32 @@ func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
 		s, err := c.Stats()
 		return server{c, int(s.Int("server_pid"))}, err
 	})
+	if s.Client == nil {
+		s.Client = &control.Client{Mountpoint: point}
+	}
+	return s, err
 }
 
-// keep asks the server to leave the arena where it is when it ends.
-func keep(s server) error {
-	err := s.Set("keep", "true")
-	if errors.Is(err, fs.ErrPermission) {
-		return notPermitted("keeping the regions of "+s.Mountpoint, err)
+// setKeep says whether the server leaves the regions where they are when it ends, and answers what held before.
+func (s server) setKeep(value string) (before string, err error) {
+	text, err := s.Config()
+	if err != nil {
+		return "", err
 	}
-	return err
+	c, err := policy.Parse(".ctl/config", text)
+	if err != nil {
+		return "", err
+	}
+	err = s.Set("keep", value)
+	if errors.Is(err, fs.ErrPermission) {
+		err = notPermitted("keeping the regions of "+s.Mountpoint, err)
+	}
+	return c.Get("keep"), err
 }
 
 // unmount takes a mount away, and lists who holds it if it is busy.
 func (sh *shell) unmount(point string, lazy bool) error {
-	err := sh.mounter.unmount(point, lazy)
+	err := sh.unmounter.unmount(point, lazy)
 	switch {
 	case errors.Is(err, syscall.EBUSY):
 		all, _ := sh.finder.holders(point) // without them there is still the reason
@@ -111,7 +142,7 @@ func (sh *shell) unmount(point string, lazy bool) error {
 
 // wait waits until the server is gone, so that nothing is left. One that was detached while in use ends with its last
 // user.
-func (o umountOptions) wait(ctx context.Context, sh *shell, point string, s server) error {
+func (o umountOptions) wait(ctx context.Context, sh *shell, s server) error {
 	if s.pid == 0 {
 		return nil
 	}
@@ -121,16 +152,29 @@ func (o umountOptions) wait(ctx context.Context, sh *shell, point string, s serv
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err := sh.mounter.gone(ctx, s.pid)
+	err := sh.unmounter.gone(ctx, s.pid)
 	switch {
 	case !errors.Is(err, context.DeadlineExceeded):
 		return err
 	case o.lazy:
-		_, err := fmt.Fprintf(sh.out, "%s is detached; its server (pid %d) ends with the last who holds a region\n", point, s.pid)
-		return err
+		return o.lingering(sh, s)
 	}
-	return &failure{code: exitNoAnswer, reason: fmt.Sprintf("%s is unmounted, but its server (pid %d) has not ended", point, s.pid),
+	return &failure{code: exitNoAnswer,
+		reason: fmt.Sprintf("%s is unmounted, but its server (pid %d) has not ended", s.Mountpoint, s.pid),
 		remedy: "it may still be giving back memory; see its log"}
+}
+
+// lingering is for a server that was detached while in use. The place of its regions is given up now, so that the next
+// mount here does not find them.
+func (o umountOptions) lingering(sh *shell, s server) error {
+	if !o.keep {
+		if err := sh.unmounter.discard(s.Mountpoint); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(sh.out, "%s is detached; its server (pid %d) ends with the last who holds a region\n",
+		s.Mountpoint, s.pid)
+	return err
 }
 
 // lazyTime is how long a lazy unmount waits for a server that nobody holds any more.
