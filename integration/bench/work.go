@@ -10,6 +10,7 @@ import (
 // work is something that every contender does in turns, and the rows of the table that come of it.
 type work struct {
 	name    string
+	before  func() error // done once, for all contenders; nil for nothing
 	rows    []row
 	prepare func(c *contender) (task, error)
 }
@@ -41,6 +42,11 @@ type target struct {
 // random order.
 func interleave(ctx context.Context, w work, all []*contender, o options) (_ []*result, err error) {
 	results := newResults(w.rows)
+	if w.before != nil {
+		if err := w.before(); err != nil {
+			return nil, err
+		}
+	}
 	tasks := make([]task, 0, len(all))
 	defer func() {
 		for _, t := range tasks {
