@@ -21,13 +21,16 @@ func (t *Tree) Make(c Caller, dir regions.NodeID, name string, n NewNode) (regio
 	return t.arena.Make(dir, name, t.spec(c, n))
 }
 
-// Create makes a region and opens it.
+// Create makes a region and opens it: whatever its mode says, because open(2) with O_CREAT asks for no permission on
+// the file that it makes.
 func (t *Tree) Create(c Caller, dir regions.NodeID, name string, mode uint32, access regions.Access) (regions.Attr, uint64, error) {
-	a, err := t.Make(c, dir, name, NewNode{Mode: mode&regions.ModePerm | regions.TypeRegular})
-	if err != nil {
-		return regions.Attr{}, 0, err
+	switch {
+	case dir.Virtual():
+		return regions.Attr{}, 0, regions.NotPermitted
+	case t.reserved(dir, name):
+		return regions.Attr{}, 0, regions.Exists
 	}
-	return t.openNew(a, access)
+	return t.makeOpen(c, dir, name, mode, access)
 }
 
 // Tmpfile makes a region without a name and opens it. It ends when nobody holds it, unless it is linked before.
@@ -35,21 +38,17 @@ func (t *Tree) Tmpfile(c Caller, dir regions.NodeID, mode uint32, access regions
 	if dir.Virtual() {
 		return regions.Attr{}, 0, regions.NotSupported
 	}
-	a, err := t.arena.MakeTemp(dir, t.spec(c, NewNode{Mode: mode&regions.ModePerm | regions.TypeRegular}))
-	if err != nil {
-		return regions.Attr{}, 0, err
-	}
-	return t.openNew(a, access)
+	return t.makeOpen(c, dir, "", mode, access)
 }
 
-// openNew opens a region that was just made, whatever its mode says: open(2) with O_CREAT asks for no permission on
-// the file that it makes.
-func (t *Tree) openNew(a regions.Attr, access regions.Access) (regions.Attr, uint64, error) {
-	fh, err := t.openRegion(a.Node, access)
+func (t *Tree) makeOpen(c Caller, dir regions.NodeID, name string, mode uint32, access regions.Access) (regions.Attr, uint64, error) {
+	spec := t.spec(c, NewNode{Mode: mode&regions.ModePerm | regions.TypeRegular})
+	a, f, err := t.arena.MakeOpen(dir, name, spec)
 	if err != nil {
 		return regions.Attr{}, 0, err
 	}
-	return a, fh, nil
+	t.arena.Opened(a.Node, access)
+	return a, t.handles.add(&handle{node: a.Node, access: access, file: f}), nil
 }
 
 // Link gives a node one more name.

@@ -220,6 +220,12 @@ type Descriptor interface {
 	Descriptor(node NodeID, path bool) (fd int, err error)
 }
 
+// MakeOpener is an arena that must open a region while it makes it, because it could not afterwards: its mode may shut
+// out its own maker. It makes a region without a name where the name is empty.
+type MakeOpener interface {
+	MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, error)
+}
+
 // UseProber is an arena that can ask whether a region is open or mapped by anybody but us.
 type UseProber interface {
 	InUse(node NodeID) (bool, error)

@@ -67,6 +67,37 @@ func (m *Manager) MakeTemp(dir NodeID, spec Spec) (Attr, error) {
 	return m.Arena.MakeTemp(dir, spec)
 }
 
+// MakeOpen makes a region, without a name where it is empty, and opens it for reading and writing whatever its mode
+// says. File is nil where the arena is stateless, and needs none.
+func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, error) {
+	o, ok := m.Arena.(MakeOpener)
+	if !ok || m.Properties().Stateless {
+		return m.makeAndOpen(dir, name, spec)
+	}
+	m.stamp(&spec)
+	a, f, err := o.MakeOpen(dir, name, spec)
+	if err != nil {
+		return Attr{}, nil, err
+	}
+	if name != "" {
+		m.books.made(&a)
+	}
+	return a, &countedFile{f, a.Node, m.books}, nil
+}
+
+// makeAndOpen does it in two steps.
+func (m *Manager) makeAndOpen(dir NodeID, name string, spec Spec) (a Attr, f File, err error) {
+	if name == "" {
+		a, err = m.MakeTemp(dir, spec)
+	} else {
+		a, err = m.Make(dir, name, spec)
+	}
+	if err == nil && !m.Properties().Stateless {
+		f, err = m.Open(a.Node, ReadAccess|WriteAccess)
+	}
+	return a, f, err
+}
+
 func (m *Manager) stamp(spec *Spec) {
 	if spec.Mode&TypeMask != TypeRegular {
 		spec.Record = Record{}

@@ -23,6 +23,7 @@ type Arena struct {
 	userXattr  bool   // whether this kernel's tmpfs keeps user. attributes
 	mounted    bool   // whether the tmpfs is ours
 	recordName string // extended attribute of records; "" if they cannot be kept
+	recordMode uint32 // what a region's mode must have while its record is set (xattr(7): user. needs write permission)
 	properties regions.Properties
 
 	pinMu sync.Mutex // guards pins; taken alone
@@ -43,6 +44,7 @@ type locator interface {
 var (
 	_ regions.Arena      = (*Arena)(nil)
 	_ regions.Descriptor = (*Arena)(nil)
+	_ regions.MakeOpener = (*Arena)(nil)
 	_ regions.UseProber  = (*Arena)(nil)
 	_ regions.Copier     = (*Arena)(nil)
 	_ regions.Resizer    = (*Arena)(nil)

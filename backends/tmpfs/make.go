@@ -42,46 +42,74 @@ func makeOther(dirfd int, name string, s regions.Spec) error {
 }
 
 func (a *Arena) makeRegion(d directory, name string, s regions.Spec, gid int) (regions.Attr, error) {
-	const flags = unix.O_CREAT | unix.O_EXCL | unix.O_RDWR | unix.O_CLOEXEC | unix.O_NOFOLLOW
-	fd, err := unix.Openat(d.fd, name, flags, s.Mode&regions.ModePerm)
-	if err != nil {
-		return regions.Attr{}, code(err)
+	at, fd, err := a.openNew(d, name, s, gid)
+	if err == nil {
+		unix.Close(fd)
 	}
-	defer unix.Close(fd)
-	at, err := a.finishRegion(fd, s, gid)
-	if err != nil {
-		return at, a.undo(d.fd, name, s, err)
-	}
-	a.nodes.named(at.Node, d.node, name)
-	return at, nil
+	return at, err
 }
 
 // MakeTemp makes a region without a name, and pins it.
 func (a *Arena) MakeTemp(dir regions.NodeID, s regions.Spec) (regions.Attr, error) {
+	at, f, err := a.MakeOpen(dir, "", s)
+	if err != nil {
+		return at, err
+	}
+	return at, f.Close()
+}
+
+// MakeOpen makes a region and answers it open.
+func (a *Arena) MakeOpen(dir regions.NodeID, name string, s regions.Spec) (regions.Attr, regions.File, error) {
 	d, err := a.dir(dir)
 	if err != nil {
-		return regions.Attr{}, code(err)
+		return regions.Attr{}, nil, code(err)
 	}
 	defer d.close()
 	gid, err := a.applyDirectory(d, &s)
 	if err != nil {
-		return regions.Attr{}, code(err)
+		return regions.Attr{}, nil, code(err)
 	}
-	fd, err := unix.Openat(d.fd, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, s.Mode&regions.ModePerm)
+	at, fd, err := a.openNew(d, name, s, gid)
 	if err != nil {
-		return regions.Attr{}, code(err)
+		return at, nil, err
 	}
-	defer unix.Close(fd)
+	return at, &file{fd}, nil
+}
+
+// openNew makes a region, a pinned one where the name is empty, and answers its descriptor.
+func (a *Arena) openNew(d directory, name string, s regions.Spec, gid int) (regions.Attr, int, error) {
+	path, flags := name, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW
+	if name == "" {
+		path, flags = ".", unix.O_TMPFILE
+	}
+	fd, err := unix.Openat(d.fd, path, flags|unix.O_RDWR|unix.O_CLOEXEC, (s.Mode|a.recordMode)&regions.ModePerm)
+	if err != nil {
+		return regions.Attr{}, -1, code(err)
+	}
 	at, err := a.finishRegion(fd, s, gid)
-	if err != nil {
-		return at, code(err)
+	if err == nil && name == "" {
+		err = a.pinOpen(at.Node, fd)
 	}
+	if err != nil {
+		unix.Close(fd)
+		if name != "" {
+			unix.Unlinkat(d.fd, name, 0)
+		}
+		return regions.Attr{}, -1, code(err)
+	}
+	if name != "" {
+		a.nodes.named(at.Node, d.node, name)
+	}
+	return at, fd, nil
+}
+
+// pinOpen pins the node of an open descriptor.
+func (a *Arena) pinOpen(n regions.NodeID, fd int) error {
 	pin, err := unix.Open(procPath(fd), unix.O_PATH|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return at, code(err)
+	if err == nil {
+		a.pin(n, pin)
 	}
-	a.pin(at.Node, pin)
-	return at, nil
+	return err
 }
 
 // finishRegion gives a new region its owner and its record.
@@ -94,7 +122,12 @@ func (a *Arena) finishRegion(fd int, s regions.Spec, gid int) (regions.Attr, err
 			return regions.Attr{}, code(err)
 		}
 	}
-	return a.describe(fd)
+	at, err := a.describe(fd)
+	if surplus := a.recordMode &^ s.Mode; err == nil && at.Mode&surplus != 0 {
+		at.Mode &^= surplus
+		err = code(unix.Fchmod(fd, at.Mode&regions.ModePerm))
+	}
+	return at, err
 }
 
 // applyDirectory does what the directory decides about a new node: the umask counts only without a default ACL

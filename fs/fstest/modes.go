@@ -38,6 +38,7 @@ func modeChmod(t *testing.T, c Client) {
 			modeOf(t, c, path, mode)
 		}
 	}
+	ok(t, c.Chmod("d", 0o755)) // an ordinary user could not remove it otherwise
 	fails(t, c.Chmod("no", 0o644), regions.NotFound)
 }
 
