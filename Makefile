@@ -71,6 +71,7 @@ install: build ## binary, mount helper, man page, completions (PREFIX, DESTDIR)
 	install -D -m 0755 bin/shmfs $(DESTDIR)$(PREFIX)/bin/shmfs
 	install -d $(DESTDIR)$(SBINDIR)
 	ln -sf $(PREFIX)/bin/shmfs $(DESTDIR)$(SBINDIR)/mount.shmfs
+	ln -sf $(PREFIX)/bin/shmfs $(DESTDIR)$(SBINDIR)/mount.fuse.shmfs
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	bin/shmfs man > $(DESTDIR)$(PREFIX)/share/man/man8/shmfs.8
