@@ -37,15 +37,14 @@ func newApp(sh *shell) *cli.App {
 		return writeHelp(sh.out, newPage(app))
 	}
 	for _, c := range app.Commands {
-		prepare(app.Name, c)
+		prepare(c)
 	}
 	return app
 }
 
 // prepare gives a command and those below it what all have. Help is ours (help.go): the library's has no place for
 // examples and exit codes.
-func prepare(path string, c *cli.Command) {
-	c.HelpName = path + " " + c.Name
+func prepare(c *cli.Command) {
 	c.HideHelp = true
 	c.Flags = append(c.Flags, helpFlag())
 	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return unreadable(c, err) }
@@ -53,7 +52,7 @@ func prepare(path string, c *cli.Command) {
 		c.Action = func(*cli.Context) error { return missingSubcommand(c) }
 	}
 	for _, sub := range c.Subcommands {
-		prepare(c.HelpName, sub)
+		prepare(sub)
 	}
 }
 

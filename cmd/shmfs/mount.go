@@ -51,6 +51,7 @@ type mountOptions struct {
 	json       bool
 	quiet      bool // do not say that it is mounted
 	remount    bool // change the mount that is there
+	noexec     bool // no program may be started from it
 	readyFD    int  // where the background server says that it is ready; 0 for who started it
 }
 

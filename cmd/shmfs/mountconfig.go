@@ -107,6 +107,8 @@ func (o *mountOptions) take(options []string) error {
 			o.replace = true
 		case name == "remount":
 			o.remount = true
+		case name == "noexec":
+			o.noexec = true
 		case name == "ro":
 			return usageError("leave it out", "option ro: nothing could be made on a new mount that is read-only")
 		case !generic(name):
@@ -132,6 +134,8 @@ func generic(name string) bool {
 		"exec", "suid", "nosuid", "dev", "nodev", "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime",
 		"strictatime", "nostrictatime", "lazytime", "nolazytime", "sync", "async", "dirsync", "silent", "loud", "mand",
 		"nomand", "comment", "fsname", "subtype":
+		return true
+	case "user_id", "group_id", "default_permissions", "max_read": // a remount repeats what the mount table shows
 		return true
 	}
 	return strings.HasPrefix(name, "x-") || strings.HasPrefix(name, "X-")

@@ -35,6 +35,7 @@ func (o *mountOptions) apply(point string) error {
 	if err := o.overrides.apply(&next); err != nil {
 		return err
 	}
+	next.AllowOther = old.AllowOther // mount(8) repeats it from the mount table, where "auto" is decided
 	live, fixed := policy.Diff(old, next)
 	if len(fixed) > 0 {
 		return usageError("unmount and mount anew", "cannot change while mounted: %s", join(fixed))

@@ -98,7 +98,14 @@ func (s *serving) mount() (int, error) {
 		fd, err := fusemount.Mount(o)
 		return fd, mountFailure(s.point, err)
 	}
+	if err := unix.Access(s.point, unix.W_OK|unix.X_OK); err != nil {
+		return -1, &failure{code: exitPermission, reason: "an ordinary user mounts on directories of his own only", err: err,
+			remedy: "mkdir -p ~/shm && shmfs mount ~/shm"}
+	}
 	fd, err := fusemount.MountUnprivileged(o)
+	if err != nil && !errors.Is(err, fusemount.ErrNoHelper) {
+		return -1, notPermitted("mounting with fusermount3", err)
+	}
 	return fd, mountFailure(s.point, err)
 }
 
@@ -143,6 +150,15 @@ func (s *serving) connect(fd int) error {
 	var err error
 	s.server, err = gofuse.New(s.tree, gofuse.Options{FD: fd, IO: string(s.options.config.IO), Log: s.log})
 	return err
+}
+
+// noexec makes the mount one from which no program is started, if that was asked for: fstab's "user" implies it.
+func (s *serving) noexec() error {
+	if !s.options.noexec {
+		return nil
+	}
+	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOEXEC}
+	return os.NewSyscallError("mount_setattr", unix.MountSetattr(unix.AT_FDCWD, s.point, 0, attr))
 }
 
 func (s *serving) frontEnd() control.FrontEnd {
@@ -192,6 +208,9 @@ func (s *serving) mounted() mounted {
 	}
 	if want := s.options.config.Size; os.Geteuid() != 0 && want != policy.Default().Size {
 		m.Warnings = append(m.Warnings, fmt.Sprintf("size %s is not kept: without root the regions share what /dev/shm has", want))
+	}
+	if err := s.noexec(); err != nil {
+		m.Warnings = append(m.Warnings, "noexec is not kept: "+err.Error())
 	}
 	return m
 }
