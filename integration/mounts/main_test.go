@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -208,4 +209,14 @@ func (m *mount) stat(t *testing.T, key string) string {
 	}
 	t.Fatalf("no %s in stats:\n%s", key, b)
 	return ""
+}
+
+// number reads a count from .ctl/stats.
+func (m *mount) number(t *testing.T, key string) int {
+	t.Helper()
+	n, err := strconv.Atoi(m.stat(t, key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
