@@ -58,8 +58,8 @@ func (r *Refusals) Last() []Refused {
 // explanation is what is said of a code where the error itself says nothing. Codes that are a program's daily bread
 // (ENOENT of a lookup, EEXIST of O_EXCL, ENODATA) are not here: they are answers, not refusals.
 var explanation = map[regions.Code]struct{ reason, remedy string }{
-	regions.NoSpace: {"the arena is full", "remove regions (shmfs ls --sort=resident shows the largest) or give it " +
-		"more: shmfs config set size=..., or mount with a larger --size"},
+	regions.NoSpace: {"the arena is full", "remove regions (shmfs ls --sort resident shows the largest) or give it " +
+		"more: echo size=16G > .ctl/config"},
 	regions.Quota:            {"a limit is reached", "see .ctl/stats"},
 	regions.NoMemory:         {"the system has no memory left", "free memory, or mount with a smaller --size"},
 	regions.NotPermitted:     {"not permitted", "see the permissions of the file and of its directory"},

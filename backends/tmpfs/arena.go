@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -20,10 +21,11 @@ type Arena struct {
 	nodes      locator
 	rootID     regions.NodeID
 	uid, gid   uint32
-	userXattr  bool   // whether this kernel's tmpfs keeps user. attributes
-	mounted    bool   // whether the tmpfs is ours
-	recordName string // extended attribute of records; "" if they cannot be kept
-	recordMode uint32 // what a region's mode must have while its record is set (xattr(7): user. needs write permission)
+	userXattr  bool        // whether this kernel's tmpfs keeps user. attributes
+	mounted    bool        // whether the tmpfs is ours
+	recordName string      // extended attribute of records; "" if they cannot be kept
+	recordMode uint32      // what a region's mode must have while its record is set (xattr(7): user. needs write permission)
+	noXattrAt  atomic.Bool // whether the kernel lacks getxattrat(2)
 	properties regions.Properties
 
 	pinMu sync.Mutex // guards pins; taken alone

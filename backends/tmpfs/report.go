@@ -74,7 +74,7 @@ func (a *Arena) walkOne(dir regions.NodeID, path string, fn func(regions.Item) e
 		}
 		it := regions.Item{Path: path + e.Name, Parent: dir, Attr: e.Attr}
 		if a.recordName != "" && e.Attr.IsRegion() {
-			it.Record, _ = a.recordAt(procPath(fd) + "/" + e.Name)
+			it.Record, _ = a.recordIn(fd, e.Name)
 		}
 		stop = fn(it)
 		return stop == nil

@@ -162,7 +162,7 @@ func (s *serving) noexec() error {
 }
 
 func (s *serving) frontEnd() control.FrontEnd {
-	f := control.FrontEnd{Protocol: "FUSE"}
+	f := control.FrontEnd{Protocol: s.server.Protocol()}
 	f.Mode, f.Reason = s.server.Mode()
 	if f.Mode != "passthrough" {
 		f.Losses = []regions.Loss{{What: "passthrough: reads, writes and mappings past the server", Why: f.Reason,

@@ -109,6 +109,12 @@ func (s *Server) Mode() (mode, reason string) {
 	return "passthrough", s.reason
 }
 
+// Protocol answers the version of FUSE that the kernel speaks.
+func (s *Server) Protocol() string {
+	k := s.kernel.KernelSettings()
+	return fmt.Sprintf("FUSE %d.%d", k.Major, k.Minor)
+}
+
 // String is what go-fuse calls the file system.
 func (s *Server) String() string { return "shmfs" }
 
