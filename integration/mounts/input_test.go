@@ -1,0 +1,142 @@
+//go:build linux
+
+package mounts
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestBadInput: each has its exit code, one line of reason and the remedy, and leaves nothing half-mounted.
+func TestBadInput(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "bad.toml")
+	if err := os.WriteFile(config, []byte("size = \"1G\"\nseize = \"2G\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"missing mount point", []string{filepath.Join(dir, "no")}, exitMountPoint, "mkdir"},
+		{"not a directory", []string{file}, exitMountPoint, "directory"},
+		{"size zero", []string{dir, "--size=0"}, exitUsage, "zero"},
+		{"size negative", []string{dir, "--size=-1G"}, exitUsage, "size"},
+		{"size unreadable", []string{dir, "--size=lots"}, exitUsage, "8G"},
+		{"unknown option", []string{dir, "--sizes=1G"}, exitUsage, "--size"},
+		{"unknown mount option", []string{dir, "-o", "sice=1G"}, exitUsage, "size"},
+		{"unknown huge", []string{dir, "--huge=sometimes"}, exitUsage, "within_size"},
+		{"unknown io", []string{dir, "--io=fast"}, exitUsage, "passthrough"},
+		{"no mount point", nil, exitUsage, "/mnt/shm"},
+		{"configuration", []string{dir, "--config", config}, exitConfig, ":2:1"},
+		{"missing configuration", []string{dir, "--config", file + "x"}, exitConfig, "shmfs config show"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := shmfs(t, append([]string{"mount"}, c.args...)...)
+			if r.code != c.code || !strings.Contains(r.stderr, c.says) || r.stdout != "" {
+				t.Errorf("%+v, want code %d and %q on stderr", r, c.code, c.says)
+			}
+			if n := strings.Count(strings.TrimSpace(r.stderr), "\n"); n > 3 {
+				t.Errorf("%d lines of explanation:\n%s", n+1, r.stderr)
+			}
+			if mounted(t, dir) {
+				t.Error("something is mounted")
+				shmfs(t, "umount", "--lazy", dir)
+			}
+			leftArena(t, dir, 0)
+		})
+	}
+}
+
+func TestASecondMountIsRefused(t *testing.T) {
+	m := serve(t, "--size=16M")
+	if r := shmfs(t, "mount", m.dir); r.code != exitMounted {
+		t.Errorf("%+v, want code %d", r, exitMounted)
+	}
+	if got := m.number(t, "arena_size_bytes"); got != 16<<20 {
+		t.Errorf("the mount was changed: arena_size_bytes %d", got)
+	}
+}
+
+func TestMoreThanMemoryIsAWarning(t *testing.T) {
+	dir := t.TempDir()
+	r := background(t, dir, "--size=900T")
+	if r.code != exitOK || !strings.Contains(r.stderr, "memory") {
+		t.Errorf("%+v, want a warning about memory", r)
+	}
+	if r := shmfs(t, "umount", dir); r.code != exitOK {
+		t.Errorf("umount: %+v", r)
+	}
+}
+
+func TestWithoutPermission(t *testing.T) {
+	needRoot(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir() // root's: fusermount3 refuses what the user may not write to
+	makeReachable(t, dir)
+	line := append(dropTo(), path, "mount", dir)
+	r := run(t, exec.Command(line[0], line[1:]...))
+	if r.code == 0 || mounted(t, dir) {
+		t.Fatalf("an ordinary user mounted on root's directory: %+v", r)
+	}
+	if r.code != exitPermission && r.code != exitMountPoint {
+		t.Errorf("%+v, want code %d or %d", r, exitPermission, exitMountPoint)
+	}
+	leftArena(t, dir, nobody)
+}
+
+// An ordinary user on a mount of root's: what modes allow, and nothing more.
+func TestSecondUser(t *testing.T) {
+	m := serve(t, "--size=64M")
+	makeReachable(t, m.dir)
+	if err := os.WriteFile(filepath.Join(m.dir, "closed"), []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := `
+umask 022
+cd "$1" || exit 20
+cat closed 2>/dev/null && exit 21
+echo mine > own || exit 22
+[ "$(stat -c %u:%a own)" = 65534:644 ] || exit 23
+rm -f closed 2>/dev/null && exit 24
+cat .ctl/stats > /dev/null || exit 25
+echo size=1M > .ctl/config 2>/dev/null && exit 26
+mkdir d && chmod 700 d && echo x > d/in || exit 27
+exit 0`
+	line := append(dropTo(), "sh", "-c", script, "sh", m.dir)
+	if r := run(t, exec.Command(line[0], line[1:]...)); r.code != 0 {
+		t.Errorf("an ordinary user's session failed at exit %d: %s", r.code, r.stderr)
+	}
+	if got := m.number(t, "regions"); got != 3 {
+		t.Errorf("regions %d, want 3", got)
+	}
+}
+
+func TestNoFUSE(t *testing.T) {
+	needRoot(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	// A mount namespace whose /dev has no fuse.
+	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c",
+		`mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && exec "$1" mount "$2"`, "sh", path, dir)
+	if r := run(t, cmd); r.code != exitNoFUSE || !strings.Contains(r.stderr, "modprobe fuse") {
+		t.Errorf("%+v, want code %d with what to type", r, exitNoFUSE)
+	}
+	leftArena(t, dir, 0)
+}

@@ -1,0 +1,264 @@
+//go:build linux
+
+package mounts
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/backends/tmpfs"
+	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
+)
+
+// The exit codes that scripts rely on (shmfs help).
+const (
+	exitOK, exitUsage, exitMountPoint, exitMounted, exitDead, exitBusy = 0, 2, 3, 4, 5, 6
+	exitPermission, exitNoFUSE, exitConfig, exitNotFound               = 7, 8, 10, 11
+)
+
+// background mounts as a user would, and unmounts at the end if that was not done.
+func background(t *testing.T, dir string, args ...string) ran {
+	t.Helper()
+	needRoot(t)
+	r := shmfs(t, append([]string{"mount", dir}, args...)...)
+	t.Cleanup(func() {
+		if mounted(t, dir) {
+			shmfs(t, "umount", "--lazy", dir)
+		}
+	})
+	return r
+}
+
+func TestMountReturnsWhenItIsReadyAndUmountLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	r := background(t, dir, "--size=64M")
+	if r.code != exitOK || !strings.Contains(r.stdout, dir) {
+		t.Fatalf("mount: %+v", r)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "r"), []byte("x"), 0o600); err != nil {
+		t.Errorf("right after mount: %v", err)
+	}
+	m := &mount{dir: dir}
+	pid := m.number(t, "server_pid")
+	if r := shmfs(t, "umount", dir); r.code != exitOK {
+		t.Fatalf("umount: %+v", r)
+	}
+	if mounted(t, dir) {
+		t.Error("still mounted after umount")
+	}
+	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(b), ") Z ") {
+		t.Errorf("the server lives on after umount: %s", b)
+	}
+	leftArena(t, dir, 0)
+}
+
+func TestKeepLeavesTheArenaForTheNextMount(t *testing.T) {
+	dir := t.TempDir()
+	if r := background(t, dir, "--size=64M", "--keep"); r.code != exitOK {
+		t.Fatalf("mount: %+v", r)
+	}
+	fill := func() {
+		for i := range 10 {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprint("r", i)), []byte("kept"), 0o640); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Link(filepath.Join(dir, "r1"), filepath.Join(dir, "second")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill()
+	before := shmfs(t, "ls", "--json", dir)
+	if r := shmfs(t, "umount", dir); r.code != exitOK {
+		t.Fatalf("umount: %+v", r)
+	}
+	if !tmpfs.Attached(tmpfs.Place(dir, 0)) {
+		t.Fatal("the arena is gone")
+	}
+	if r := background(t, dir, "--size=64M"); r.code != exitOK || !strings.Contains(r.stdout, "10") {
+		t.Fatalf("second mount: %+v", r)
+	}
+	after := shmfs(t, "ls", "--json", dir)
+	if a, b := identities(before.stdout), identities(after.stdout); a != b || a == "" {
+		t.Errorf("identities before:\n%s\nafter:\n%s", a, b)
+	}
+	m := &mount{dir: dir}
+	if got := m.number(t, "regions"); got != 10 {
+		t.Errorf("regions %d, want 10", got)
+	}
+	if r := shmfs(t, "umount", dir); r.code != exitOK {
+		t.Fatalf("umount: %+v", r)
+	}
+	leftArena(t, dir, 0)
+}
+
+// identities cuts id and path out of the lines of ls --json.
+func identities(lines string) string {
+	var b strings.Builder
+	for line := range strings.Lines(lines) {
+		for _, key := range []string{`"id":"`, `"path":"`} {
+			if _, rest, ok := strings.Cut(line, key); ok {
+				value, _, _ := strings.Cut(rest, `"`)
+				b.WriteString(value + " ")
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func TestEphemeralIsSeenNowhere(t *testing.T) {
+	m := serve(t, "--ephemeral", "--size=64M")
+	if err := os.WriteFile(filepath.Join(m.dir, "r"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	leftArena(t, m.dir, 0)
+}
+
+func TestBusyIsNamedAndGoesOnServing(t *testing.T) {
+	m := serve(t, "--size=64M")
+	path := filepath.Join(m.dir, "held")
+	holder := exec.Command("sleep", "60")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder.ExtraFiles = []*os.File{f}
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Wait()
+	defer holder.Process.Kill()
+	f.Close()
+	r := shmfs(t, "umount", m.dir)
+	if r.code != exitBusy {
+		t.Errorf("umount of a busy mount: %+v, want code %d", r, exitBusy)
+	}
+	for _, want := range []string{fmt.Sprint(holder.Process.Pid), "sleep", "held"} {
+		if !strings.Contains(r.stdout+r.stderr, want) {
+			t.Errorf("the holder's %q is not named in %q", want, r.stdout+r.stderr)
+		}
+	}
+	m.cmd.Process.Signal(syscall.SIGINT)
+	m.waitFor(t, "the refusal", func() bool { return strings.Contains(m.stderr.String(), "sleep") })
+	if err := os.WriteFile(filepath.Join(m.dir, "more"), nil, 0o600); err != nil {
+		t.Errorf("after a refused Ctrl-C: %v", err)
+	}
+	m.cmd.Process.Signal(syscall.SIGINT) // the second one detaches
+	m.waitFor(t, "the detachment", func() bool { return !mounted(t, m.dir) })
+	holder.Process.Kill()
+	select {
+	case <-m.ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the server does not end with the last holder")
+	}
+	leftArena(t, m.dir, 0)
+}
+
+// A mapping outlives everything: its descriptor, its name, the server and the arena.
+func TestMappingOutlivesTheServer(t *testing.T) {
+	m := serve(t, "--size=64M")
+	f, err := os.OpenFile(filepath.Join(m.dir, "r"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(1 << 20); err != nil {
+		t.Fatal(err)
+	}
+	mem, err := unix.Mmap(int(f.Fd()), 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(mem)
+	f.Close()
+	copy(mem, "before")
+	m.cmd.Process.Kill()
+	<-m.ended
+	mem[1<<19] = 'x' // a page that was never touched
+	if got := string(mem[:6]); got != "before" || mem[1<<19] != 'x' {
+		t.Errorf("after the server's death the mapping has %q", got)
+	}
+	replaceDead(t, m.dir)
+	if b, err := os.ReadFile(filepath.Join(m.dir, "r")); err != nil || string(b[:6]) != "before" || b[1<<19] != 'x' {
+		t.Errorf("the next mount reads %.6q (%v)", b, err)
+	}
+	copy(mem, "shared")
+	if b, err := os.ReadFile(filepath.Join(m.dir, "r")); err != nil || string(b[:6]) != "shared" {
+		t.Errorf("a store through the old mapping is read as %.6q (%v)", b, err)
+	}
+	if r := shmfs(t, "umount", "--lazy", m.dir); r.code != exitOK {
+		t.Errorf("umount: %+v", r)
+	}
+}
+
+// replaceDead mounts again where a server died: refused without --replace, with the remedy.
+func replaceDead(t *testing.T, dir string) {
+	t.Helper()
+	r := shmfs(t, "mount", dir, "--size=64M")
+	if r.code != exitDead || !strings.Contains(r.stderr, "--replace") {
+		t.Errorf("mount on a dead mount: %+v, want code %d and --replace named", r, exitDead)
+	}
+	if r := background(t, dir, "--size=64M", "--replace"); r.code != exitOK {
+		t.Fatalf("mount --replace: %+v", r)
+	}
+	table, err := fusemount.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mounts := 0
+	for _, e := range table {
+		if e.Point == dir {
+			mounts++
+		}
+	}
+	if mounts != 1 {
+		t.Errorf("%d mounts on %s, want 1: the dead one was to be replaced", mounts, dir)
+	}
+}
+
+func TestMountHelperAndConfiguration(t *testing.T) {
+	needRoot(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, bin := t.TempDir(), t.TempDir()
+	helper := filepath.Join(bin, "mount.shmfs")
+	if err := os.Symlink(path, helper); err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, exec.Command(helper, "none", dir, "-o", "rw,size=32M,noauto,huge=never"))
+	if r.code != 0 {
+		t.Fatalf("mount.shmfs: %+v", r)
+	}
+	t.Cleanup(func() { shmfs(t, "umount", "--lazy", dir) })
+	m := &mount{dir: dir}
+	if got := m.number(t, "arena_size_bytes"); got != 32<<20 {
+		t.Errorf("arena_size_bytes %d, want %d", got, 32<<20)
+	}
+	config := filepath.Join(dir, ".ctl/config")
+	if err := os.WriteFile(config, []byte("size=48M\n"), 0); err != nil {
+		t.Errorf("echo size=48M > .ctl/config: %v", err)
+	}
+	if got := m.number(t, "arena_size_bytes"); got != 48<<20 {
+		t.Errorf("arena_size_bytes %d after a change, want %d", got, 48<<20)
+	}
+	if err := os.WriteFile(config, []byte("huge=always\n"), 0); err == nil {
+		t.Error("a change that needs a new mount was taken")
+	}
+	b, err := os.ReadFile(filepath.Join(dir, ".ctl/errors"))
+	if err != nil || !strings.Contains(string(b), "huge") {
+		t.Errorf(".ctl/errors does not tell of it: %s (%v)", b, err)
+	}
+	if r := shmfs(t, "umount", dir); r.code != exitOK {
+		t.Errorf("umount: %+v", r)
+	}
+}
