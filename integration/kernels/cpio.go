@@ -24,6 +24,7 @@ const (
 	modeProgram = 0o100755
 	modeFile    = 0o100644
 	modeChar    = 0o020600
+	modeSetuid  = 0o004000
 )
 
 // file adds a file, and the directories above it that are not there yet.
@@ -34,13 +35,13 @@ func (a *archive) file(name string, mode int, content []byte) error {
 	return a.entry(name, mode, 0, 0, content)
 }
 
-// host adds a program of the host's.
-func (a *archive) host(name, from string) error {
+// host adds a file of the host's.
+func (a *archive) host(name, from string, mode int) error {
 	content, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	return a.file(name, modeProgram, content)
+	return a.file(name, mode, content)
 }
 
 // device adds a character device: the kernel opens /dev/console for process 1 before anything is mounted.

@@ -80,3 +80,15 @@ func newcEntry(t *testing.T, b []byte) (name, content string, size int) {
 	start := round(110 + field(11))
 	return string(b[110 : 110+field(11)-1]), string(b[start : start+field(6)]), start + round(field(6))
 }
+
+func TestLibrariesAreReadFromLdd(t *testing.T) {
+	out := "\tlinux-vdso.so.1 (0x00007ffd)\n\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f1e)\n" +
+		"\t/lib64/ld-linux-x86-64.so.2 (0x00007f1f)\n"
+	got := strings.Join(libraries(out), " ")
+	if want := "/lib/x86_64-linux-gnu/libc.so.6 /lib64/ld-linux-x86-64.so.2"; got != want {
+		t.Errorf("libraries = %q, want %q", got, want)
+	}
+	if got := libraries("\tnot a dynamic executable\n"); len(got) != 0 {
+		t.Errorf("libraries of a static program = %q", got)
+	}
+}

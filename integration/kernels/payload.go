@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -45,17 +46,18 @@ func fill(ctx context.Context, a *archive, work string, k kernel, o options) (pl
 		a.file("etc/fuse.conf", modeFile, []byte("user_allow_other\n")),
 		a.file("root/.keep", modeFile, nil),
 		compile(ctx, "build", filepath.Join(work, "init"), "./integration/kernels/guest"),
-		a.host("init", filepath.Join(work, "init")),
+		a.host("init", filepath.Join(work, "init"), modeProgram),
+		addTools(ctx, a),
 	)
 	for _, m := range k.modules {
-		err = errors.Join(err, a.host("modules/"+m, filepath.Join(k.dir, m)))
+		err = errors.Join(err, a.host("modules/"+m, filepath.Join(k.dir, m), modeFile))
 		p.Modules = append(p.Modules, "/modules/"+m)
 	}
 	if err != nil {
 		return p, err
 	}
-	if err := a.host("bin/shmfs", o.binary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return p, err
+	if err := a.host("bin/shmfs", o.binary, modeProgram); err != nil {
+		return p, fmt.Errorf("%w: make build first", err)
 	}
 	for _, pkg := range o.packages {
 		step, err := addTests(ctx, a, work, pkg, o)
@@ -75,7 +77,7 @@ func addTests(ctx context.Context, a *archive, work, pkg string, o options) (pla
 		return plan.Step{}, err
 	}
 	dir := path.Join("src", room)
-	if err := a.host(path.Join(dir, name), filepath.Join(work, name)); err != nil {
+	if err := a.host(path.Join(dir, name), filepath.Join(work, name), modeProgram); err != nil {
 		return plan.Step{}, err
 	}
 	if err := addTree(a, dir, filepath.Join(room, "testdata")); err != nil {
@@ -100,7 +102,7 @@ func addTree(a *archive, to, from string) error {
 		if err != nil {
 			return err
 		}
-		return a.host(path.Join(to, filepath.ToSlash(below)), p)
+		return a.host(path.Join(to, filepath.ToSlash(below)), p, modeFile)
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -85,5 +86,5 @@ func describe() error {
 	if err != nil {
 		return err
 	}
-	return fuse.Close()
+	return errors.Join(fuse.Close(), os.Chmod("/dev/fuse", 0o666)) // as udev leaves it
 }
