@@ -19,3 +19,7 @@ func TestTreeOverMem(t *testing.T) {
 	lacks := fstest.InProcessLacks().And(fstest.Lacks{fstest.Records: "mem keeps records beside the attributes, not among them"})
 	fstest.Run(t, fstest.Config{Root: fstest.InProcess(tree), Oracle: fstest.Tmpfs(t), Lacks: lacks})
 }
+
+func FuzzTree(f *testing.F) {
+	fstest.FuzzTree(f, fstest.InProcessLacks(), func() fstest.Client { return fstest.InProcess(newTree(fs.Options{})) })
+}

@@ -110,8 +110,7 @@ func (c *inProcess) onPath(path string, follow bool, do func(spot) error) error 
 	err := error(regions.Stale)
 	for i := 0; i < attempts && errors.Is(err, regions.Stale); i++ {
 		var s spot
-		s, err = c.walk(path, follow)
-		if err == nil {
+		if s, err = c.walk(path, follow); err == nil {
 			err = do(s)
 		}
 	}
@@ -129,21 +128,10 @@ func code(err error) error {
 // onNode does something to what must be there.
 func (c *inProcess) onNode(path string, follow bool, do func(a regions.Attr) error) error {
 	return c.onPath(path, follow, func(s spot) error {
-		if s.missing {
-			return regions.NotFound
+		if s.err != nil {
+			return s.err
 		}
 		return do(s.attr)
-	})
-}
-
-// onTwo resolves two paths.
-func (c *inProcess) onTwo(old, path string, do func(from, to spot) error) error {
-	return c.onPath(old, false, func(from spot) error {
-		to, err := c.walk(path, false)
-		if err != nil {
-			return err
-		}
-		return do(from, to)
 	})
 }
 
@@ -161,10 +149,13 @@ func (c *inProcess) Mkdir(path string, mode uint32) error {
 	return c.make(path, fs.NewNode{Mode: regions.TypeDir | mode})
 }
 
-// Mknod refuses directories, as mknod(2) does.
+// Mknod refuses directories, and makes a region where no type is given, as mknod(2) does.
 func (c *inProcess) Mknod(path string, mode, rdev uint32) error {
-	if mode&regions.TypeMask == regions.TypeDir {
+	switch mode & regions.TypeMask {
+	case regions.TypeDir:
 		return regions.NotPermitted
+	case 0:
+		mode |= regions.TypeRegular
 	}
 	return c.make(path, fs.NewNode{Mode: mode, Rdev: rdev})
 }
@@ -174,14 +165,15 @@ func (c *inProcess) Symlink(target, path string) error {
 }
 
 func (c *inProcess) Link(old, path string) error {
-	return c.onTwo(old, path, func(from, to spot) error {
+	return c.onNode(old, false, func(a regions.Attr) error {
+		to, err := c.walk(path, false)
 		switch {
-		case from.missing:
-			return regions.NotFound
+		case err != nil:
+			return err
 		case to.name == "":
 			return regions.Exists
 		}
-		_, err := c.tree.Link(from.attr.Node, to.dir(), to.name)
+		_, err = c.tree.Link(a.Node, to.dir(), to.name)
 		return err
 	})
 }
@@ -197,17 +189,31 @@ func (c *inProcess) Unlink(path string) error {
 
 func (c *inProcess) Rmdir(path string) error {
 	return c.onPath(path, false, func(s spot) error {
-		if s.name == "" {
-			return regions.Busy
+		switch s.last {
+		case ".":
+			return regions.Invalid
+		case "..":
+			return regions.NotEmpty
 		}
 		return c.removed(c.tree.Rmdir(s.dir(), s.name))
 	})
 }
 
+// Rename resolves both directories before it looks at the names in them.
 func (c *inProcess) Rename(old, path string, flags regions.RenameFlags) error {
-	return c.onTwo(old, path, func(from, to spot) error {
-		if from.name == "" || to.name == "" {
+	return c.onPath(old, false, func(from spot) error {
+		to, err := c.walk(path, false)
+		switch {
+		case err != nil:
+			return err
+		case from.name == "":
 			return regions.Busy
+		case to.name == "" && flags&regions.RenameNoReplace != 0:
+			return regions.Exists
+		case to.name == "":
+			return regions.Busy
+		case from.err != nil:
+			return from.err
 		}
 		r := regions.Rename{Dir: from.dir(), Name: from.name, NewDir: to.dir(), NewName: to.name, Flags: flags}
 		a, err := c.tree.Rename(r)
@@ -246,18 +252,27 @@ func (c *inProcess) Chmod(path string, mode uint32) error {
 	return c.set(path, true, regions.Change{Set: regions.SetMode, Mode: mode})
 }
 
+// Chown sets the owner if neither is to be set, because that too is a change of owner (Linux fs/open.c, chown_common).
 func (c *inProcess) Chown(path string, uid, gid uint32) error {
-	change := regions.Change{UID: uid, GID: gid}
-	if uid != Keep {
-		change.Set |= regions.SetUID
-	}
-	if gid != Keep {
-		change.Set |= regions.SetGID
-	}
-	return c.set(path, false, change)
+	return c.onNode(path, false, func(a regions.Attr) error {
+		change := regions.Change{UID: uid, GID: gid}
+		if gid != Keep {
+			change.Set |= regions.SetGID
+		} else if uid == Keep {
+			change.UID = a.UID
+		}
+		if change.UID != Keep {
+			change.Set |= regions.SetUID
+		}
+		_, err := c.tree.Setattr(a.Node, 0, change)
+		return err
+	})
 }
 
 func (c *inProcess) Utimes(path string, atime, mtime Stamp) error {
+	if atime.Omit && mtime.Omit {
+		return nil // utimensat(2): not even the path is looked at
+	}
 	change := regions.Change{Atime: atime.Timestamp, Mtime: mtime.Timestamp}
 	change.Set = settable(atime, regions.SetAtime, regions.SetAtimeNow) | settable(mtime, regions.SetMtime, regions.SetMtimeNow)
 	return c.set(path, false, change)

@@ -11,12 +11,9 @@ func (f *inProcessFile) CopyRange(off int64, dst File, dstOff, length int64) (in
 	if !ok || d.client.tree != f.client.tree {
 		return 0, regions.CrossDevice
 	}
-	if f.may(regions.ReadAccess) != nil || d.may(regions.WriteAccess) != nil || d.flags&Append != 0 {
-		return 0, regions.BadHandle
-	}
-	a, err := f.client.tree.Getattr(f.node)
+	a, err := f.copyable(d)
 	if err != nil {
-		return 0, code(err)
+		return 0, err
 	}
 	length = max(0, min(length, a.Size-off))
 	if f.node == d.node && dstOff+length > off && dstOff < off+length {
@@ -30,12 +27,32 @@ func (f *inProcessFile) CopyRange(off int64, dst File, dstOff, length int64) (in
 	return n, code(err)
 }
 
+// copyable answers the attributes of f, if f can be copied from and to can be copied to.
+func (f *inProcessFile) copyable(to *inProcessFile) (regions.Attr, error) {
+	a, err := f.client.tree.Getattr(f.node)
+	if err != nil {
+		return a, code(err)
+	}
+	b, err := f.client.tree.Getattr(to.node)
+	switch {
+	case err != nil:
+		return a, code(err)
+	case a.IsDir() || b.IsDir():
+		return a, regions.IsDir
+	case f.may(regions.ReadAccess) != nil || to.may(regions.WriteAccess) != nil || to.flags&Append != 0:
+		return a, regions.BadHandle
+	}
+	return a, nil
+}
+
 // LinkTo refuses what O_TMPFILE with O_EXCL made: the kernel knows that it never gets a name.
 func (f *inProcessFile) LinkTo(path string) error {
 	return f.client.onPath(path, false, func(s spot) error {
 		switch {
-		case s.name == "":
+		case s.name == "" || s.err == nil:
 			return regions.Exists
+		case !s.missing():
+			return s.err
 		case f.flags&(Tmpfile|Exclusive) == Tmpfile|Exclusive:
 			return regions.NotFound
 		}

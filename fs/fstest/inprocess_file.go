@@ -17,7 +17,7 @@ func (c *inProcess) Open(path string, flags OpenFlags, mode uint32) (f File, err
 	}
 	follow := flags&NoFollow == 0 && flags&(Create|Exclusive) != Create|Exclusive
 	err = c.onPath(path, follow, func(s spot) (err error) {
-		if s.missing && flags&Create != 0 {
+		if s.missing() && flags&Create != 0 {
 			f, err = c.create(s, flags, mode)
 			if errors.Is(err, regions.Exists) && flags&Exclusive == 0 {
 				return regions.Stale // somebody else was faster: once more
@@ -74,8 +74,8 @@ func (f OpenFlags) access() (a regions.Access) {
 // openSpot opens what is there. The order of the refusals is the kernel's.
 func (c *inProcess) openSpot(s spot, flags OpenFlags) (File, error) {
 	switch isDir := s.attr.IsDir(); {
-	case s.missing:
-		return nil, regions.NotFound
+	case s.err != nil:
+		return nil, s.err
 	case flags&(Create|Exclusive) == Create|Exclusive:
 		return nil, regions.Exists
 	case s.attr.Type() == regions.TypeSymlink && flags&Directory == 0:
@@ -189,6 +189,9 @@ func (f *inProcessFile) write(p []byte, off int64) (n int, end int64, err error)
 	if off < 0 || off > math.MaxInt64-int64(len(p)) {
 		return 0, off, regions.Invalid
 	}
+	if len(p) == 0 {
+		return 0, off, nil
+	}
 	if f.flags&Append != 0 {
 		f.client.process.append.Lock()
 		defer f.client.process.append.Unlock()
@@ -212,17 +215,25 @@ func (f *inProcessFile) Truncate(size int64) error {
 
 // Allocate checks what the kernel checks first (vfs_fallocate, Linux fs/open.c).
 func (f *inProcessFile) Allocate(off, length int64, mode regions.AllocateMode) error {
-	if off < 0 || length <= 0 {
+	const punch = regions.AllocatePunchHole
+	switch {
+	case off < 0 || length <= 0:
 		return regions.Invalid
-	}
-	if err := f.may(regions.WriteAccess); err != nil {
-		return err
+	case mode&punch != 0 && mode != punch|regions.AllocateKeepSize:
+		return regions.NotSupported
+	case f.may(regions.WriteAccess) != nil:
+		return regions.BadHandle
 	}
 	return code(f.client.tree.Allocate(f.node, f.fh, off, length, mode))
 }
 
 func (f *inProcessFile) SeekExtent(off int64, hole bool) (int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	at, err := f.client.tree.Seek(f.node, f.fh, off, hole)
+	if err == nil {
+		f.at = at
+	}
 	return at, code(err)
 }
 

@@ -10,11 +10,14 @@ import (
 
 // spot is where a path leads.
 type spot struct {
-	dirs    []regions.NodeID // from the root down to the directory that holds the name
-	name    string           // "" if the path ends in "." or "..": attr is the directory's own
-	attr    regions.Attr     // of what the name stands for
-	missing bool             // nothing has the name
+	dirs []regions.NodeID // from the root down to the directory that holds the name
+	name string           // "" if the path ends in "." or "..": attr is the directory's own
+	attr regions.Attr     // of what the name stands for
+	err  error            // why there are no attributes: nothing has the name, or nothing can
+	last string           // the name, or the "." or ".." that the path ends in
 }
+
+func (s *spot) missing() bool { return errors.Is(s.err, regions.NotFound) }
 
 func (s *spot) dir() regions.NodeID { return s.dirs[len(s.dirs)-1] }
 
@@ -29,7 +32,7 @@ func (s *spot) below() []regions.NodeID {
 // mostLinks is how many symlinks a path may lead over (MAXSYMLINKS, Linux include/linux/namei.h).
 const mostLinks = 40
 
-// walk resolves a path: its last name may be missing, the others not. It follows a symlink at the end if follow is
+// walk resolves a path: its last name need not be there, the others must. It follows a symlink at the end if follow is
 // true.
 func (c *inProcess) walk(path string, follow bool) (spot, error) {
 	s := spot{dirs: slices.Clone(c.at)}
@@ -37,15 +40,12 @@ func (c *inProcess) walk(path string, follow bool) (spot, error) {
 	for links := 0; len(rest) > 0; {
 		part := rest[0]
 		rest = rest[1:]
-		if err := c.step(&s, part); err != nil {
-			return s, err
-		}
 		last := len(rest) == 0
-		if s.missing && last {
+		if c.step(&s, part); s.err != nil && last {
 			return s, nil
 		}
-		if s.missing {
-			return s, regions.NotFound
+		if s.err != nil {
+			return s, s.err
 		}
 		if s.attr.Type() == regions.TypeSymlink && (follow || !last) {
 			if links++; links > mostLinks {
@@ -67,41 +67,33 @@ func (c *inProcess) walk(path string, follow bool) (spot, error) {
 			s.dirs, s.name = s.below(), ""
 		}
 	}
-	if s.name != "" {
-		return s, nil
+	if s.name == "" {
+		s.attr, s.err = c.tree.Getattr(s.dir())
 	}
-	var err error
-	s.attr, err = c.tree.Getattr(s.dir())
-	return s, err
+	return s, nil
 }
 
 // step takes one name.
-func (c *inProcess) step(s *spot, part string) (err error) {
-	s.name, s.missing = "", false
+func (c *inProcess) step(s *spot, part string) {
+	s.last = part
 	switch part {
 	case "..":
 		s.dirs = s.dirs[:max(1, len(s.dirs)-1)]
 		fallthrough
 	case ".":
-		s.attr, err = c.tree.Getattr(s.dir())
-		return err
+		s.name = ""
+		s.attr, s.err = c.tree.Getattr(s.dir())
+	default:
+		s.name = part
+		s.attr, s.err = c.tree.Lookup(s.dir(), part)
 	}
-	s.name = part
-	s.attr, err = c.tree.Lookup(s.dir(), part)
-	if errors.Is(err, regions.NotFound) {
-		s.missing, err = true, nil
-	}
-	return err
 }
 
 // find resolves a path to what must be there.
 func (c *inProcess) find(path string, follow bool) (s spot, err error) {
 	err = c.onPath(path, follow, func(found spot) error {
-		if found.missing {
-			return regions.NotFound
-		}
 		s = found
-		return nil
+		return found.err
 	})
 	return s, err
 }

@@ -68,21 +68,31 @@ func (cfg *Config) fresh(t *testing.T) Client {
 // freshIn makes an empty directory in dir, which ends with the test.
 func freshIn(t *testing.T, dir Client) Client {
 	t.Helper()
+	sub, remove, err := makeFresh(dir)
+	ok(t, err)
+	t.Cleanup(func() { ok(t, remove()) })
+	return sub
+}
+
+// makeFresh makes an empty directory in dir; remove removes it, with all that is in it by then.
+func makeFresh(dir Client) (sub Client, remove func() error, err error) {
+	name := ""
 	for i := 0; ; i++ {
-		name := fmt.Sprintf("fstest-%d", i)
-		err := dir.Mkdir(name, 0o755)
-		if errors.Is(err, regions.Exists) {
-			continue
+		name = fmt.Sprintf("fstest-%d", i)
+		if err = dir.Mkdir(name, 0o755); !errors.Is(err, regions.Exists) {
+			break
 		}
-		ok(t, err)
-		sub, err := dir.Sub(name)
-		ok(t, err)
-		t.Cleanup(func() {
-			ok(t, removeAll(dir, name))
-			closeClient(sub)
-		})
-		return sub
 	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if sub, err = dir.Sub(name); err != nil {
+		return nil, nil, err
+	}
+	return sub, func() error {
+		defer closeClient(sub)
+		return removeAll(dir, name)
+	}, nil
 }
 
 // closeClient gives up a client's descriptor, if it has one.

@@ -1,0 +1,5 @@
+package fstest
+
+import "testing"
+
+func (cfg *Config) stress(t *testing.T) {}
