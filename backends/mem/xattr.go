@@ -20,9 +20,14 @@ func isACL(name string) bool { return name == accessName || name == defaultName 
 
 // checkXattr refuses names that tmpfs does not keep (Linux fs/xattr.c, xattr_resolve_name), and those in the user.
 // namespace of anything but regions and directories, for which refusal is the answer (xattr_permission).
-func (n *node) checkXattr(name string, refusal error) error {
-	if name == "" || len(name) > xattrNameMax {
+func (n *node) checkXattr(name string, value []byte, refusal error) error {
+	switch {
+	case name == "" || len(name) > xattrNameMax:
 		return regions.Range
+	case len(value) > xattrValueMax:
+		return regions.TooBig
+	case regions.OwnXattr(name):
+		return refusal
 	}
 	if isACL(name) {
 		return nil
@@ -45,7 +50,7 @@ func (a *Arena) Getxattr(id regions.NodeID, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.checkXattr(name, regions.NoData); err != nil {
+	if err := n.checkXattr(name, nil, regions.NoData); err != nil {
 		return nil, err
 	}
 	n.mu.RLock()
@@ -69,11 +74,8 @@ func (a *Arena) Setxattr(id regions.NodeID, name string, value []byte, flags reg
 	if flags&^(regions.XattrCreate|regions.XattrReplace|regions.XattrKillSetGID) != 0 {
 		return regions.Invalid
 	}
-	if err := n.checkXattr(name, regions.NotPermitted); err != nil {
+	if err := n.checkXattr(name, value, regions.NotPermitted); err != nil {
 		return err
-	}
-	if len(value) > xattrValueMax {
-		return regions.TooBig
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -88,22 +90,25 @@ func (a *Arena) Setxattr(id regions.NodeID, name string, value []byte, flags reg
 	return err
 }
 
-// setPlain sets what is no ACL. The new value's space is taken before the old one's is given back, as in tmpfs (Linux
-// mm/shmem.c, shmem_xattr_handler_set). The caller holds n.mu.
+// setPlain sets what is no ACL. The new value's space is taken before all else, as in tmpfs (Linux mm/shmem.c,
+// shmem_xattr_handler_set). The caller holds n.mu.
 func (a *Arena) setPlain(n *node, name string, value []byte, flags regions.XattrFlags) error {
-	old, exists := n.xattrs[name]
-	switch {
-	case n.gone:
+	if n.gone {
 		return regions.Stale
-	case exists && flags&regions.XattrCreate != 0:
-		return regions.Exists
-	case !exists && flags&regions.XattrReplace != 0:
-		return regions.NoData
 	}
-	if err := a.limits.takeSpace(xattrSpace(name, value)); err != nil {
+	space := xattrSpace(name, value)
+	if err := a.limits.takeSpace(space); err != nil {
 		return err
 	}
-	if exists {
+	old, exists := n.xattrs[name]
+	switch {
+	case exists && flags&regions.XattrCreate != 0:
+		a.limits.giveSpace(space)
+		return regions.Exists
+	case !exists && flags&regions.XattrReplace != 0:
+		a.limits.giveSpace(space)
+		return regions.NoData
+	case exists:
 		a.limits.giveSpace(xattrSpace(name, old))
 	}
 	if n.xattrs == nil {
@@ -119,7 +124,7 @@ func (a *Arena) Removexattr(id regions.NodeID, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := n.checkXattr(name, regions.NotPermitted); err != nil {
+	if err := n.checkXattr(name, nil, regions.NotPermitted); err != nil {
 		return err
 	}
 	n.mu.Lock()

@@ -116,7 +116,7 @@ func TestInUseSeesDescriptorsAndMappings(t *testing.T) {
 func TestOwnAttributesAreNeitherSeenNorSet(t *testing.T) {
 	a := detached(t, Options{})
 	at := region(t, a, "r")
-	for _, name := range []string{trustedRecord, trustedOwn, trustedUser + "x", userRecord} {
+	for _, name := range []string{trustedRecord, regions.OwnXattrs, trustedUser + "x", userRecord} {
 		if _, err := a.Getxattr(at.Node, name); !errors.Is(err, regions.NoData) {
 			t.Errorf("read %s: %v, want %v", name, err, regions.NoData)
 		}

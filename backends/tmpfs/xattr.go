@@ -11,19 +11,13 @@ import (
 )
 
 const (
-	// trustedRecord keeps records where we are privileged; everything below trustedOwn is ours.
-	trustedRecord = "trusted.shmfs.record"
-	trustedOwn    = "trusted.shmfs"
+	// trustedRecord keeps records where we are privileged.
+	trustedRecord = regions.OwnXattrs + ".record"
 	// trustedUser, before the rest of the name, keeps user. attributes on a tmpfs that keeps none.
-	trustedUser = "trusted.shmfs.user."
+	trustedUser = regions.OwnXattrs + ".user."
 	// userRecord keeps records where we are not privileged.
-	userRecord = "user.shmfs.record"
+	userRecord = regions.OwnUserXattr
 )
-
-// own reports whether an attribute is the arena's own: not to be seen and not to be set through it.
-func own(name string) bool {
-	return name == userRecord || name == trustedOwn || strings.HasPrefix(name, trustedOwn+".")
-}
 
 // stored answers the name under which the arena keeps an attribute.
 func (a *Arena) stored(name string) string {
@@ -38,7 +32,7 @@ func (a *Arena) shown(name string) (string, bool) {
 	if rest, ok := strings.CutPrefix(name, trustedUser); ok && !a.userXattr {
 		return "user." + rest, true
 	}
-	return name, !own(name)
+	return name, !regions.OwnXattr(name)
 }
 
 // withPath calls fn with a path to the very node.
@@ -53,7 +47,7 @@ func (a *Arena) withPath(n regions.NodeID, fn func(path string) error) error {
 
 // Getxattr reads an extended attribute.
 func (a *Arena) Getxattr(n regions.NodeID, name string) ([]byte, error) {
-	if own(name) {
+	if regions.OwnXattr(name) {
 		return nil, regions.NoData
 	}
 	var value []byte
@@ -80,7 +74,7 @@ func growing(read func([]byte) (int, error)) ([]byte, error) {
 
 // Setxattr sets an extended attribute.
 func (a *Arena) Setxattr(n regions.NodeID, name string, value []byte, flags regions.XattrFlags) error {
-	if own(name) {
+	if regions.OwnXattr(name) {
 		return regions.NotPermitted
 	}
 	const kernel = regions.XattrCreate | regions.XattrReplace
@@ -104,7 +98,7 @@ func (a *Arena) dropSetGID(n regions.NodeID) error {
 
 // Removexattr removes an extended attribute.
 func (a *Arena) Removexattr(n regions.NodeID, name string) error {
-	if own(name) {
+	if regions.OwnXattr(name) {
 		return regions.NoData
 	}
 	return a.withPath(n, func(path string) error { return unix.Removexattr(path, a.stored(name)) })
