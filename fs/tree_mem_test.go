@@ -17,7 +17,7 @@ func newTree(o fs.Options) *fs.Tree {
 func TestTreeOverMem(t *testing.T) {
 	tree := newTree(fs.Options{Control: fakeControl{}})
 	lacks := fstest.InProcessLacks().And(fstest.Lacks{fstest.Records: "mem keeps records beside the attributes, not among them"})
-	fstest.Run(t, fstest.Config{Root: fstest.InProcess(tree), Oracle: fstest.Tmpfs(t), Lacks: lacks})
+	fstest.Run(t, fstest.Config{Root: fstest.InProcess(tree), Lacks: lacks})
 }
 
 func FuzzTree(f *testing.F) {

@@ -17,16 +17,18 @@
 //
 //	func TestMount(t *testing.T) {
 //		dir := ... // the root of a mount that another process serves
-//		fstest.Run(t, fstest.Config{
-//			Root:   fstest.Mounted(t, dir),
-//			Oracle: "/dev/shm",
-//			Lacks:  fstest.CachedLacks(),
-//		})
+//		fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, dir), Lacks: fstest.CachedLacks()})
 //		fstest.RunPosixtest(t, dir, fstest.CachedLacks())
 //	}
 //
 // What a mode cannot do is declared in [Lacks], each [Feature] with the reason; whatever needs it is skipped with that
 // reason, and Run logs how many were skipped and why.
 //
-// A case that fails in the oracle prints its seed, and the shortest sequence found; -fstest.seed runs it again.
+// The oracle prints the seed of a sequence that differs, and the shortest one found. In the environment,
+// SHMFS_FSTEST_SEED chooses the first seed and SHMFS_FSTEST_SEQUENCES how many there are, for a long run:
+//
+//	SHMFS_FSTEST_SEED=$RANDOM SHMFS_FSTEST_SEQUENCES=100000 go test -run '/Oracle' -timeout 0 ...
+//
+// The fuzz target makes its sequences of bytes. Minimizing inputs takes go test longer than finding them, because what
+// a tree does differs a little from run to run: -fuzzminimizetime 10x.
 package fstest

@@ -31,11 +31,9 @@ type duel struct {
 
 // compare runs the sequences.
 func (cfg *Config) compare(t *testing.T) {
-	if cfg.Oracle == "" {
-		Lacks{"oracle": "no tmpfs here to compare with"}.Need(t, "oracle")
-	}
+	oracle, lacks := newOracle(t)
 	defer cfg.Root.Umask(cfg.Root.Umask(0))
-	d := duel{cfg.Lacks, cfg.Root, Mounted(t, cfg.Oracle)}
+	d := duel{cfg.Lacks.And(lacks), cfg.Root, oracle}
 	first := fromEnvironment(t, seedVariable, 1)
 	for seed := first; seed < first+fromEnvironment(t, sequencesVariable, oracleSequences) && !t.Failed(); seed++ {
 		random := rand.New(rand.NewPCG(seed, 0))
@@ -58,10 +56,8 @@ func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
 
 // FuzzTree compares fresh trees with directories on a plain tmpfs, call by call.
 func FuzzTree(f *testing.F, lacks Lacks, newTree func() Client) {
-	const shm = "/dev/shm"
-	if _, err := os.Stat(shm); err != nil {
-		f.Skip("no tmpfs here to compare with")
-	}
+	oracle, lacking := newOracle(f)
+	lacks = lacks.And(lacking)
 	for seed := range uint64(8) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		b := make([]byte, 400)
@@ -71,8 +67,8 @@ func FuzzTree(f *testing.F, lacks Lacks, newTree func() Client) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
-		d := duel{lacks, newTree(), Mounted(t, shm)}
-		defer d.oracle.Umask(d.oracle.Umask(0))
+		d := duel{lacks, newTree(), oracle}
+		defer oracle.Umask(oracle.Umask(0))
 		d.fight(t, d.generate(choices(input), len(input)))
 	})
 }

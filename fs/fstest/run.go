@@ -12,8 +12,6 @@ import (
 type Config struct {
 	// Root is the root of the tree: what is made is made below it, and removed.
 	Root Client
-	// Oracle is a directory on a plain tmpfs to compare with; "" leaves the comparison out.
-	Oracle string
 	// Lacks is what the tree cannot do.
 	Lacks Lacks
 }

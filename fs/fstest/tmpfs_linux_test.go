@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/shmfs/shmfs/fs/fstest"
 )
 
@@ -11,8 +13,43 @@ func TestMain(m *testing.M) { os.Exit(fstest.Main(m)) }
 
 // TestTmpfs holds the cases against what they were written after.
 func TestTmpfs(t *testing.T) {
-	root := fstest.Mounted(t, fstest.Tmpfs(t))
-	fstest.Run(t, fstest.Config{Root: root, Oracle: fstest.Tmpfs(t), Lacks: fstest.TmpfsLacks()})
+	fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, tmpfs(t)), Lacks: tmpfsLacks()})
 }
 
-func TestPosixtest(t *testing.T) { fstest.RunPosixtest(t, fstest.Tmpfs(t), fstest.TmpfsLacks()) }
+func TestPosixtest(t *testing.T) { fstest.RunPosixtest(t, tmpfs(t), tmpfsLacks()) }
+
+// tmpfsLacks adds what a test without privilege cannot ask for.
+func tmpfsLacks() fstest.Lacks {
+	lacks := fstest.TmpfsLacks()
+	if os.Geteuid() != 0 {
+		lacks = lacks.And(fstest.Lacks{
+			fstest.Privilege:  "the test runs without",
+			fstest.OtherUsers: "the test runs without the privilege to become them",
+		})
+	}
+	return lacks
+}
+
+// tmpfs mounts one of its own, so that nobody else moves its numbers; without privilege it is a directory of /dev/shm.
+func tmpfs(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		dir, err := os.MkdirTemp("/dev/shm", "fstest-")
+		if err != nil {
+			t.Skip("no tmpfs here: ", err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		return dir
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("fstest", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, "mode=1777"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error("unmount: ", err)
+			unix.Unmount(dir, unix.MNT_DETACH)
+		}
+	})
+	return dir
+}

@@ -33,8 +33,12 @@ func list(c Client, path string) ([]regions.Entry, error) {
 	return all, nil
 }
 
-// removeAll removes a directory and all below it. It goes down one level at a time, so that no path grows too long.
+// removeAll removes a directory and all below it, whatever the modes are. It goes down one level at a time, so that no
+// path grows too long.
 func removeAll(c Client, path string) error {
+	if err := c.Chmod(path, 0o700); err != nil {
+		return err
+	}
 	sub, err := c.Sub(path)
 	if err != nil {
 		return err
