@@ -16,13 +16,13 @@ func keyFlags() []cli.Flag {
 	initial := policy.Default()
 	var flags []cli.Flag
 	for _, k := range policy.Keys() {
-		help := lower(strings.TrimSuffix(k.Help, ".")) + ": " + k.Values
+		help := lower(strings.TrimSuffix(k.Help, "."))
 		if k.Kind == policy.Switch {
 			flags = append(flags, &cli.BoolFlag{Name: flagOf(k), Usage: help})
 			continue
 		}
 		flags = append(flags, &cli.StringFlag{Name: flagOf(k), DefaultText: initial.Get(k.Name),
-			Usage: "`" + strings.ToUpper(k.Name) + "` " + help})
+			Usage: "`" + strings.ToUpper(k.Name) + "` " + help + ": " + k.Values})
 	}
 	return flags
 }
