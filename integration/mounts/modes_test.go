@@ -13,9 +13,6 @@ import (
 	"github.com/shmfs/shmfs/fs/fstest"
 )
 
-// oracle is a directory of a plain tmpfs.
-const oracle = "/dev/shm"
-
 func TestPassthrough(t *testing.T) {
 	m := serve(t, "--io=auto", "--size=4G", "--huge=never") // the oracle has small pages
 	if got := m.stat(t, "mode"); got != "passthrough" {
@@ -36,7 +33,7 @@ func TestCached(t *testing.T) {
 
 func conform(t *testing.T, dir string, lacks fstest.Lacks) {
 	t.Run("Conformance", func(t *testing.T) {
-		fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, dir), Oracle: oracle, Lacks: lacks})
+		fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, dir), Lacks: lacks})
 	})
 	t.Run("Posixtest", func(t *testing.T) { fstest.RunPosixtest(t, dir, lacks) })
 }
