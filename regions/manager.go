@@ -32,6 +32,10 @@ func NewManager(a Arena) *Manager {
 // The callee must not call the manager. Set it before the first Opened.
 func (m *Manager) OnFree(f func(NodeID)) { m.users.freed = f }
 
+// OnProbe sets who is told to let go of a region that nobody has open, because what he holds of it would count as a
+// use. Conditions are those of OnFree.
+func (m *Manager) OnProbe(f func(NodeID)) { m.users.unhold = f }
+
 // Inner is the arena itself, for its abilities ([Descriptor], [Copier], ...).
 func (m *Manager) Inner() Arena { return m.Arena }
 

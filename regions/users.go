@@ -11,6 +11,7 @@ type users struct {
 	shards [shardCount]userShard
 
 	probe   func(NodeID) (bool, error) // whether the kernel has it open or mapped; nil: never after the last release
+	unhold  func(NodeID)               // told, under the shard's lock, to let go of what the probe would count as a user
 	freed   func(NodeID)               // told, under the shard's lock, that nobody holds the region
 	written func(NodeID)               // told, under the shard's lock, that no more writes are to come unseen
 
@@ -33,7 +34,8 @@ type user struct {
 }
 
 func newUsers(probe func(NodeID) (bool, error)) *users {
-	u := &users{probe: probe, freed: func(NodeID) {}, written: func(NodeID) {}}
+	nothing := func(NodeID) {}
+	u := &users{probe: probe, unhold: nothing, freed: nothing, written: nothing}
 	for i := range u.shards {
 		u.shards[i].users = make(map[NodeID]*user)
 	}
@@ -107,6 +109,7 @@ func (u *users) settle(n NodeID) bool {
 		return true
 	}
 	if u.probe != nil {
+		u.unhold(n)
 		if held, err := u.probe(n); err == nil && held {
 			return true
 		}

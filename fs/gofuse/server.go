@@ -95,6 +95,9 @@ func (s *Server) decide(want string) error {
 	s.reason = "the kernel took a file of the arena as backing"
 	s.backings = b
 	s.tree.Arena().OnFree(b.free)
+	if !b.path {
+		s.tree.Arena().OnProbe(b.free) // a registered descriptor that is not O_PATH is a user itself
+	}
 	return nil
 }
 
