@@ -14,8 +14,8 @@ var attributeChecks = []check{
 	{name: "TimesMove", run: attrTimesMove},
 	{name: "TimesOfSymlink", run: attrTimesOfSymlink},
 	{name: "BirthTime", run: attrBirthTime, need: []Feature{BirthTime}},
-	{name: "Blocks", run: attrBlocks},
-	{name: "Usage", run: attrUsage},
+	{name: "Blocks", run: attrBlocks, need: []Feature{SmallPages}},
+	{name: "Usage", run: attrUsage, need: []Feature{SmallPages}},
 }
 
 func attrStat(t *testing.T, c Client) {

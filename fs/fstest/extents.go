@@ -10,10 +10,10 @@ import (
 var extentChecks = []check{
 	{name: "Allocate", run: extentAllocate},
 	{name: "KeepSize", run: extentKeepSize},
-	{name: "PunchHole", run: extentPunch},
+	{name: "PunchHole", run: extentPunch, need: []Feature{SmallPages}},
 	{name: "ZeroRange", run: extentZero, need: []Feature{ZeroRange}},
 	{name: "Refusals", run: extentRefusals},
-	{name: "Seek", run: extentSeek},
+	{name: "Seek", run: extentSeek, need: []Feature{SmallPages}},
 	{name: "SeekRefusals", run: extentSeekRefusals},
 }
 

@@ -27,6 +27,8 @@ const (
 	Tmpfiles Feature = "O_TMPFILE"
 	// MappedHoles are found by SEEK_DATA right after a store through a mapping.
 	MappedHoles Feature = "data of unflushed mapped pages"
+	// SmallPages are memory, data and holes by the page; a mount with huge pages takes and tells more.
+	SmallPages Feature = "small pages"
 	// SharedMaps are MAP_SHARED for writing.
 	SharedMaps Feature = "shared mappings"
 	// NoDev is a mount on which a device cannot be opened.
@@ -85,6 +87,11 @@ func CachedLacks() Lacks {
 	return Lacks{
 		MappedHoles: "without passthrough, stores through a mapping stay in the FUSE page cache until they are flushed",
 	}
+}
+
+// HugeLacks is what a mount lacks that gives regions huge pages, beside what its mode lacks.
+func HugeLacks() Lacks {
+	return Lacks{SmallPages: "a huge page counts as data as a whole"}
 }
 
 // UnprivilegedLacks is what the mount of an ordinary user lacks.

@@ -21,7 +21,7 @@ var mapChecks = []systemCheck{
 	{name: "Remapped", run: mapRemapped, need: []Feature{SharedMaps}},
 	{name: "Synced", run: mapSynced, need: []Feature{SharedMaps}},
 	{name: "Punched", run: mapPunched, need: []Feature{SharedMaps}},
-	{name: "HolesFound", run: mapHoles, need: []Feature{SharedMaps, MappedHoles}},
+	{name: "HolesFound", run: mapHoles, need: []Feature{SharedMaps, MappedHoles, SmallPages}},
 	{name: "OntoItself", run: mapOntoItself, need: []Feature{SharedMaps}},
 	{name: "Sparse", run: mapSparse, need: []Feature{SharedMaps}},
 	{name: "Directory", run: mapDirectory},

@@ -22,7 +22,7 @@ func fileCalls() []callKind {
 		{4, callRead, nil},
 		{4, callFtruncate, nil},
 		{5, callAllocate, nil},
-		{4, callSeek, nil},
+		{4, callSeek, []Feature{SmallPages}},
 		{4, callCopyRange, nil},
 		{4, callFstat, nil},
 		{2, callLinkTo, nil},

@@ -53,3 +53,17 @@ func tmpfs(t *testing.T) string {
 	})
 	return dir
 }
+
+// TestDirectory tests whatever is mounted at $SHMFS_FSTEST_DIR, in the mode $SHMFS_FSTEST_MODE.
+func TestDirectory(t *testing.T) {
+	dir := os.Getenv("SHMFS_FSTEST_DIR")
+	if dir == "" {
+		t.Skip("SHMFS_FSTEST_DIR names no directory to test")
+	}
+	lacks := map[string]fstest.Lacks{
+		"passthrough": fstest.PassthroughLacks(), "cached": fstest.CachedLacks(), "unprivileged": fstest.UnprivilegedLacks(),
+		"tmpfs": tmpfsLacks(), "huge": fstest.PassthroughLacks().And(fstest.HugeLacks()),
+	}[os.Getenv("SHMFS_FSTEST_MODE")]
+	t.Run("Run", func(t *testing.T) { fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, dir), Lacks: lacks}) })
+	t.Run("Posixtest", func(t *testing.T) { fstest.RunPosixtest(t, dir, lacks) })
+}
