@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/signal"
 	"slices"
 	"syscall"
 	"time"
@@ -17,9 +15,6 @@ const detachTime = 5 * time.Second
 
 // await waits until the mount has ended. SIGTERM and Ctrl-C unmount; SIGHUP reads the configuration file again.
 func (s *serving) await(ctx context.Context, done <-chan struct{}) {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
 	var refused time.Time
 	for {
 		select {
@@ -28,7 +23,7 @@ func (s *serving) await(ctx context.Context, done <-chan struct{}) {
 		case <-ctx.Done():
 			ctx = context.WithoutCancel(ctx) // once
 			refused = s.leave(refused)
-		case sig := <-signals:
+		case sig := <-s.signals:
 			if sig == syscall.SIGHUP {
 				s.reload()
 				continue

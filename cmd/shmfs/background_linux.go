@@ -80,7 +80,15 @@ func memoryFile() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "stderr"), nil
 }
 
-// await waits for the server's message. A server that is given up gets SIGTERM, and takes back what it has mounted.
+// end asks a server to take back what it has mounted and to end; one that does not listen is killed.
+func end(cmd *exec.Cmd) {
+	cmd.Process.Signal(syscall.SIGTERM)
+	hurry := time.AfterFunc(claimTime, func() { cmd.Process.Kill() })
+	defer hurry.Stop()
+	cmd.Wait()
+}
+
+// await waits for the server's message. One that is given up is ended.
 func await(ctx context.Context, cmd *exec.Cmd, in io.Reader, last io.ReaderAt) (mounted, error) {
 	received := make(chan error, 1)
 	var m message
@@ -95,8 +103,7 @@ func await(ctx context.Context, cmd *exec.Cmd, in io.Reader, last io.ReaderAt) (
 		}
 		return m.result()
 	case <-ctx.Done():
-		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
+		end(cmd)
 		return mounted{}, &failure{code: exitNoAnswer, reason: "gave up waiting for the server", err: context.Cause(ctx),
 			remedy: "see what it does: shmfs mount --foreground --log-level debug"}
 	}

@@ -9,4 +9,6 @@ type finder interface {
 	point(path string) (string, error)
 	// holders answers who holds something of the shmfs at a mount point.
 	holders(point string) ([]holder, error)
+	// below answers what is mounted somewhere below a mount point.
+	below(point string) ([]string, error)
 }

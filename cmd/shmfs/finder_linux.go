@@ -81,3 +81,14 @@ func (f procFinder) holders(point string) ([]holder, error) {
 	s := &holderSearch{proc: f, device: m.Device(), namespaces: map[string][]fusemount.Entry{}}
 	return s.all()
 }
+
+func (f procFinder) below(point string) ([]string, error) {
+	table, err := f.table("self")
+	var points []string
+	for _, m := range table {
+		if rest, ok := within(point, m.Point); ok && rest != "" {
+			points = append(points, m.Point)
+		}
+	}
+	return points, err
+}

@@ -16,3 +16,5 @@ func (noFinder) points() ([]string, error) { return nil, notHere() }
 func (noFinder) point(string) (string, error) { return "", notHere() }
 
 func (noFinder) holders(string) ([]holder, error) { return nil, notHere() }
+
+func (noFinder) below(string) ([]string, error) { return nil, notHere() }

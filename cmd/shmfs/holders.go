@@ -48,11 +48,14 @@ func writeHolders(w io.Writer, all []holder) error {
 	return t.Flush()
 }
 
-// busy is the refusal to unmount what somebody holds. It lists who.
-func busy(point string, all []holder) error {
+// busy is the refusal to unmount what somebody holds, or what something is mounted below. It lists them.
+func busy(point string, all []holder, below []string) error {
 	var b strings.Builder
-	writeHolders(&b, all)
-	if len(all) == 0 {
+	writeHolders(&b, all) // into memory: cannot fail
+	for _, p := range below {
+		fmt.Fprintf(&b, "  mounted below it: %s\n", p)
+	}
+	if b.Len() == 0 {
 		b.WriteString("who holds it cannot be seen from here; root sees all\n")
 	}
 	b.WriteString("it goes on serving; to detach it now: shmfs umount --lazy " + point)

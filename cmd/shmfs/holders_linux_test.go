@@ -92,6 +92,13 @@ func TestPoints(t *testing.T) {
 	}
 }
 
+func TestBelow(t *testing.T) {
+	got, err := newFinder(fakeProc()).below("/mnt/shm")
+	if want := []string{"/mnt/shm/below"}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+}
+
 func TestPointFollowsSymlinks(t *testing.T) {
 	real, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

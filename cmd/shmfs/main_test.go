@@ -63,6 +63,7 @@ func (w *world) run(args ...string) (code exitCode, stdout, stderr string) {
 type fakeFinder struct {
 	mounted []string
 	held    []holder
+	nested  []string
 	err     error
 }
 
@@ -78,6 +79,8 @@ func (f *fakeFinder) point(path string) (string, error) {
 }
 
 func (f *fakeFinder) holders(string) ([]holder, error) { return f.held, f.err }
+
+func (f *fakeFinder) below(point string) ([]string, error) { return f.nested, f.err }
 
 // fakeMounter writes down what it is asked for.
 type fakeMounter struct {

@@ -225,6 +225,18 @@ func TestUmount(t *testing.T) {
 	}
 }
 
+func TestBusyTellsOfMountsBelow(t *testing.T) {
+	dir := fakeMount(t, policy.Default())
+	w := newWorld()
+	w.finder.mounted, w.finder.nested = []string{dir}, []string{dir + "/x"}
+	w.mounts.refuse = map[string]error{"unmount": syscall.EBUSY}
+	_, _, stderr := w.run("umount", dir)
+	contains(t, stderr, "is busy\n", "mounted below it: "+dir+"/x\n", "shmfs umount --lazy "+dir)
+	w.finder.nested = nil
+	_, _, stderr = w.run("umount", dir)
+	contains(t, stderr, "cannot be seen from here")
+}
+
 func TestUmountKeeps(t *testing.T) {
 	dir := fakeMount(t, policy.Default())
 	w := newWorld()

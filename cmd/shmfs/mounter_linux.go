@@ -24,7 +24,13 @@ func newMounter() mounter { return linuxMounter{} }
 
 func newUnmounter() unmounter { return linuxMounter{} }
 
-func (linuxMounter) unmount(point string, lazy bool) error { return fusemount.Unmount(point, lazy) }
+func (linuxMounter) unmount(point string, lazy bool) error {
+	err := fusemount.Unmount(point, lazy)
+	if err == nil || errors.Is(err, unix.EBUSY) || os.Geteuid() == 0 {
+		return err
+	}
+	return notPermitted("unmounting "+point, err) // fusermount3 says why in words only
+}
 
 func (linuxMounter) discard(point string) error { return tmpfs.End(tmpfs.Place(point, os.Geteuid())) }
 

@@ -36,8 +36,8 @@ func claim(ctx context.Context, path string) (*place, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, &failure{code: exitMounted, reason: "a server that was detached still serves the regions of this place",
-				remedy: "end whoever holds them, or wait for it; fuser -m does not show them any more, ps -C shmfs does"}
+			return nil, &failure{code: exitMounted, reason: "another server still has the regions of this mount point",
+				remedy: "one that was detached ends with the last who holds a region (ps -C shmfs shows it): wait, or mount elsewhere"}
 		case <-time.After(pollTime):
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -28,6 +29,7 @@ type serving struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	ram     int64 // the machine's memory in bytes
+	signals chan os.Signal
 
 	arena   *tmpfs.Arena
 	place   *place // where the arena stands; nil for nowhere
@@ -41,7 +43,10 @@ type serving struct {
 
 // serve mounts, says when clients can use it, and serves until the mount has ended. On an error nothing is left.
 func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready func(mounted) error) error {
-	s := &serving{sh: sh, options: o, level: &slog.LevelVar{}}
+	s := &serving{sh: sh, options: o, level: &slog.LevelVar{}, signals: make(chan os.Signal, 8)}
+	// From here on, so that one that comes while the mount begins is answered when it can be undone.
+	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(s.signals)
 	log, file, err := o.openLog(sh.err, s.level)
 	if err != nil {
 		return err

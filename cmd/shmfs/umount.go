@@ -133,7 +133,8 @@ func (sh *shell) unmount(point string, lazy bool) error {
 	switch {
 	case errors.Is(err, syscall.EBUSY):
 		all, _ := sh.finder.holders(point) // without them there is still the reason
-		return busy(point, all)
+		below, _ := sh.finder.below(point)
+		return busy(point, all, below)
 	case errors.Is(err, fs.ErrPermission):
 		return notPermitted("unmounting "+point, err)
 	}
