@@ -23,19 +23,32 @@ func TestNewestIsByNumber(t *testing.T) {
 
 func TestFollowFindsTheVerdictAmongKernelMessages(t *testing.T) {
 	var out bytes.Buffer
-	serial := "one\r\n[    1.0] a message" + plan.Verdict(3, 1) + "\r\n[    2.0] reboot: Power down\r\n"
-	ran, failed, judged := follow(strings.NewReader(serial), "[6.1]", &out)
-	if ran != 3 || failed != 1 || !judged {
-		t.Errorf("follow = %d, %d, %v, want 3, 1, true", ran, failed, judged)
+	c := console{prefix: "[6.1]", out: &out}
+	c.follow(strings.NewReader("one\r\n[    1.0] a message" + plan.Verdict(3, 1) + "\r\n[    2.0] reboot: Power down\r\n"))
+	if c.ran != 3 || c.failed != 1 || !c.judged {
+		t.Errorf("verdict = %d, %d, %v, want 3, 1, true", c.ran, c.failed, c.judged)
 	}
 	if !strings.HasPrefix(out.String(), "[6.1] one\n") {
 		t.Errorf("what the guest printed is not passed on:\n%s", &out)
 	}
 }
 
+func TestPassingTestsAreShownWhenAskedFor(t *testing.T) {
+	lines := "=== RUN   TestA\r\n--- PASS: TestA (0.00s)\r\n    --- PASS: TestA/sub (0.00s)\r\n--- FAIL: TestB (0.00s)\r\n"
+	for verbose, want := range map[bool]int{true: 4, false: 1} {
+		var out bytes.Buffer
+		c := console{out: &out, verbose: verbose}
+		c.follow(strings.NewReader(lines))
+		if got := strings.Count(out.String(), "\n"); got != want {
+			t.Errorf("verbose %v: %d lines, want %d:\n%s", verbose, got, want, &out)
+		}
+	}
+}
+
 func TestPanicIsNoVerdict(t *testing.T) {
-	_, _, judged := follow(strings.NewReader("ok\r\nKernel panic - not syncing\r\n"), "", &bytes.Buffer{})
-	if judged {
+	c := console{out: &bytes.Buffer{}}
+	c.follow(strings.NewReader("ok\r\nKernel panic - not syncing\r\n"))
+	if c.judged {
 		t.Error("a guest that panicked was taken to have judged")
 	}
 }

@@ -45,22 +45,23 @@ func fill(ctx context.Context, a *archive, work string, k kernel, o options) (pl
 		a.file("etc/group", modeFile, []byte("root:x:0:\nnogroup:x:65534:\n")),
 		a.file("etc/fuse.conf", modeFile, []byte("user_allow_other\n")),
 		a.file("root/.keep", modeFile, nil),
-		compile(ctx, "build", filepath.Join(work, "init"), "./integration/kernels/guest"),
-		a.host("init", filepath.Join(work, "init"), modeProgram),
+		a.host("init", filepath.Join(work, guestProgram), modeProgram),
 		addTools(ctx, a),
 	)
-	for _, m := range k.modules {
-		err = errors.Join(err, a.host("modules/"+m, filepath.Join(k.dir, m), modeFile))
-		p.Modules = append(p.Modules, "/modules/"+m)
-	}
 	if err != nil {
 		return p, err
 	}
 	if err := a.host("bin/shmfs", o.binary, modeProgram); err != nil {
 		return p, fmt.Errorf("%w: make build first", err)
 	}
-	for _, pkg := range o.packages {
-		step, err := addTests(ctx, a, work, pkg, o)
+	for _, m := range k.modules {
+		if err := a.host("modules/"+m, filepath.Join(k.dir, m), modeFile); err != nil {
+			return p, err
+		}
+		p.Modules = append(p.Modules, "/modules/"+m)
+	}
+	for _, s := range o.suites {
+		step, err := addTests(a, work, s, o)
 		if err != nil {
 			return p, err
 		}
@@ -69,28 +70,27 @@ func fill(ctx context.Context, a *archive, work string, k kernel, o options) (pl
 	return p, nil
 }
 
-// addTests compiles the tests of a package and adds them, with the testdata that they read, as a step.
-func addTests(ctx context.Context, a *archive, work, pkg string, o options) (plan.Step, error) {
-	room := path.Clean(pkg)
-	name := strings.ReplaceAll(room, "/", "-") + ".test"
-	if err := compile(ctx, "test", filepath.Join(work, name), pkg); err != nil {
+// addTests adds the compiled tests of a package, with the testdata that they read, as a step.
+func addTests(a *archive, work string, s suite, o options) (plan.Step, error) {
+	dir := path.Join("src", s.room)
+	program := path.Join(dir, s.program())
+	if err := a.host(program, filepath.Join(work, s.program()), modeProgram); err != nil {
 		return plan.Step{}, err
 	}
-	dir := path.Join("src", room)
-	if err := a.host(path.Join(dir, name), filepath.Join(work, name), modeProgram); err != nil {
-		return plan.Step{}, err
-	}
-	if err := addTree(a, dir, filepath.Join(room, "testdata")); err != nil {
+	if err := addTree(a, dir, filepath.Join(s.room, "testdata")); err != nil {
 		return plan.Step{}, err
 	}
 	return plan.Step{
-		Name:  "tests of " + room,
-		Argv:  []string{"/" + path.Join(dir, name), "-test.v", "-test.timeout=" + o.limit.String(), "-test.run=" + o.run},
+		Name:  s.room,
+		Argv:  []string{"/" + program, "-test.v", "-test.timeout=" + o.limit.String(), "-test.run=" + o.run, "-test.skip=" + s.skip},
 		Dir:   "/" + dir,
-		Env:   []string{"SHMFS_BINARY=/bin/shmfs", "SHMFS_GUEST=1"},
+		Env:   []string{"SHMFS_BINARY=/bin/shmfs"},
 		Limit: o.limit + time.Second,
 	}, nil
 }
+
+// program is the name of the compiled tests.
+func (s suite) program() string { return strings.ReplaceAll(s.room, "/", "-") + ".test" }
 
 // addTree adds what is below from, if it is there, as it is below to/testdata.
 func addTree(a *archive, to, from string) error {
@@ -110,16 +110,28 @@ func addTree(a *archive, to, from string) error {
 	return err
 }
 
-// compile builds a program or a test binary, static: the guest has no libraries.
-func compile(ctx context.Context, what, to, pkg string) error {
-	args := []string{"build", "-o", to, pkg}
-	if what == "test" {
-		args = []string{"test", "-c", "-o", to, pkg}
+// guestProgram is the guest's first process, among the compiled tests.
+const guestProgram = "init"
+
+// compileAll builds what all guests run.
+func compileAll(ctx context.Context, work string, suites []suite) error {
+	if err := compile(ctx, "build", "-o", filepath.Join(work, guestProgram), "./integration/kernels/guest"); err != nil {
+		return err
 	}
+	for _, s := range suites {
+		if err := compile(ctx, "test", "-c", "-o", filepath.Join(work, s.program()), "./"+s.room); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compile calls go for a static program: the guest has no libraries of Go's.
+func compile(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return errors.New("go " + strings.Join(args, " ") + ": " + err.Error() + "\n" + string(out))
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
 }
