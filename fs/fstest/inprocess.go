@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/shmfs/shmfs/fs"
 	"github.com/shmfs/shmfs/regions"
@@ -23,61 +21,8 @@ var _ Client = (*inProcess)(nil)
 
 // InProcess answers a client of a tree's root.
 func InProcess(tree *fs.Tree) Client {
-	p := &caller{held: map[regions.NodeID]*hold{}}
+	p := &caller{held: map[regions.NodeID]*hold{}, orphans: map[regions.NodeID]bool{}}
 	return &inProcess{tree: tree, process: p, at: []regions.NodeID{regions.RootNode}}
-}
-
-// caller is what a process and the kernel below it remember.
-type caller struct {
-	umask  atomic.Uint32
-	append sync.Mutex // held over the end of a region and the write there; taken alone
-
-	mu   sync.Mutex // guards held; taken alone
-	held map[regions.NodeID]*hold
-}
-
-// hold is how often a node is open, and whether its last name is gone.
-type hold struct {
-	opens    int
-	nameless bool
-}
-
-func (p *caller) id() fs.Caller { return fs.Caller{Umask: p.umask.Load()} }
-
-// hold keeps a node from being forgotten.
-func (p *caller) hold(n regions.NodeID, nameless bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	h := p.held[n]
-	if h == nil {
-		h = &hold{nameless: nameless}
-		p.held[n] = h
-	}
-	h.opens++
-}
-
-// release ends a hold, and answers whether the node is to be forgotten.
-func (p *caller) release(n regions.NodeID) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	h := p.held[n]
-	h.opens--
-	if h.opens > 0 {
-		return false
-	}
-	delete(p.held, n)
-	return h.nameless
-}
-
-// setNameless takes note of a first or last name, and answers whether the node is to be forgotten.
-func (p *caller) setNameless(n regions.NodeID, nameless bool) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if h := p.held[n]; h != nil {
-		h.nameless = nameless
-		return false
-	}
-	return nameless
 }
 
 // removed forgets a node whose last name went, unless it is open: as the kernel does with its inode.

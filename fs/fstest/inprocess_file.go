@@ -53,6 +53,12 @@ func (c *inProcess) openTemp(path string, flags OpenFlags, mode uint32) (f File,
 }
 
 func (c *inProcess) create(s spot, flags OpenFlags, mode uint32) (File, error) {
+	c.process.beginCreate()
+	defer func() {
+		for _, n := range c.process.endCreate() {
+			c.tree.Forget(n)
+		}
+	}()
 	a, fh, err := c.tree.Create(c.process.id(), s.dir(), s.name, mode, flags.access())
 	if err != nil {
 		return nil, err

@@ -39,6 +39,8 @@ const (
 	Records Feature = "hidden records"
 	// Identity is a stable inode number of all nodes, hard links included.
 	Identity Feature = "inode numbers"
+	// OwnRoom is a size and a use that nobody else shares.
+	OwnRoom Feature = "room of its own"
 	// DirectorySizes grow with what a directory holds.
 	DirectorySizes Feature = "directory sizes"
 )
@@ -99,6 +101,7 @@ func UnprivilegedLacks() Lacks {
 	return CachedLacks().And(Lacks{
 		Privilege:  "the server has no privilege: own files only",
 		OtherUsers: "no allow_other for an ordinary user's mount",
+		OwnRoom:    "the arena is a directory of /dev/shm, whose room it shares",
 		ACLs:       "without privilege the server cannot act as the owner that ACLs are checked against",
 	})
 }

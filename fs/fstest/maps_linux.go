@@ -1,8 +1,10 @@
 package fstest
 
 import (
+	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +27,7 @@ var mapChecks = []systemCheck{
 	{name: "OntoItself", run: mapOntoItself, need: []Feature{SharedMaps}},
 	{name: "Sparse", run: mapSparse, need: []Feature{SharedMaps}},
 	{name: "Directory", run: mapDirectory},
+	{name: "OpenedAtOnce", run: mapOpenedAtOnce, need: []Feature{SharedMaps}},
 }
 
 // mapFd maps until the test ends.
@@ -238,4 +241,38 @@ func mapSparse(t *testing.T, p place) {
 func mapDirectory(t *testing.T, p place) {
 	_, err := unix.Mmap(p.openFd(t, ".", unix.O_RDONLY|unix.O_DIRECTORY), 0, page, unix.PROT_READ, unix.MAP_SHARED)
 	fails(t, codeOf(err), regions.NoSuchDevice)
+}
+
+// mapOpenedAtOnce lets many threads be the first to open and map a region, again and again: all must have the same memory.
+func mapOpenedAtOnce(t *testing.T, p place) {
+	const workers = 8
+	for round := range 50 {
+		name := fmt.Sprint("f", round%2)
+		put(t, p, name, strings.Repeat("x", 4096))
+		var all sync.WaitGroup
+		for i := range workers {
+			all.Go(func() {
+				if err := p.storeAt(name, i); err != nil {
+					t.Errorf("worker %d: %v", i, err)
+				}
+			})
+		}
+		all.Wait()
+		equal(t, "stores", content(t, p, name)[:workers+1], "01234567x")
+	}
+}
+
+// storeAt opens and maps a region, and stores i at i.
+func (p place) storeAt(name string, i int) error {
+	fd, err := unix.Openat(p.fd, name, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return codeOf(err)
+	}
+	m, err := unix.Mmap(fd, 0, 4096, readWrite, unix.MAP_SHARED)
+	unix.Close(fd)
+	if err != nil {
+		return codeOf(err)
+	}
+	m[i] = '0' + byte(i)
+	return codeOf(unix.Munmap(m))
 }

@@ -41,7 +41,8 @@ func Run(t *testing.T, cfg Config) {
 	group("Names", nameChecks)
 	group("Listing", listingChecks)
 	t.Run("Control", cfg.runControl)
-	t.Run("Stress", cfg.stress)
+	t.Run("Stress/Names", cfg.stress)
+	t.Run("Stress/Opens", cfg.stressOpens)
 	t.Run("Oracle", cfg.compare)
 	cfg.runSystem(t)
 }
