@@ -4,6 +4,7 @@ package tmpfs
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,8 +29,9 @@ type Arena struct {
 	noXattrAt  atomic.Bool // whether the kernel lacks getxattrat(2)
 	properties regions.Properties
 
-	pinMu sync.Mutex // guards pins; taken alone
+	pinMu sync.Mutex // guards pins and files; taken alone
 	pins  map[regions.NodeID]int
+	files map[regions.NodeID][]int // descriptors of open files, where nodes are reached by place
 }
 
 // locator reaches nodes.
@@ -80,15 +82,16 @@ func (a *Arena) outer(n regions.NodeID) regions.NodeID {
 	return n
 }
 
-// open opens a node with the flags of open(2): through its pin if it has no name, else through the locator.
+// open opens a node with the flags of open(2): through the locator, or through what holds it if the locator cannot,
+// because it has no name, or a directory on the way to it was closed to us.
 func (a *Arena) open(n regions.NodeID, flags int) (int, error) {
 	n = a.inner(n)
 	fd, err := a.nodes.open(n, flags)
 	if err == nil {
 		return fd, nil
 	}
-	if pin, ok := a.pinOf(n); ok {
-		return unix.Open(procPath(pin), flags&^unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if held, heldErr, ok := a.openHeld(n, flags); ok {
+		return held, heldErr
 	}
 	return -1, err
 }
@@ -117,11 +120,40 @@ func (d directory) close() {
 
 // A pin is a descriptor that keeps a node without names alive until Drop.
 
-func (a *Arena) pinOf(n regions.NodeID) (int, bool) {
+// openHeld opens a node anew through a descriptor of ours that holds it, its pin or an open file; false if there is
+// none.
+func (a *Arena) openHeld(n regions.NodeID, flags int) (fd int, err error, held bool) {
+	a.pinMu.Lock()
+	defer a.pinMu.Unlock() // the holder must not be closed, and its number used again, meanwhile
+	holder, ok := a.pins[n]
+	if !ok {
+		if len(a.files[n]) == 0 {
+			return -1, nil, false
+		}
+		holder = a.files[n][0]
+	}
+	fd, err = unix.Open(procPath(holder), flags&^unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	return fd, err, true
+}
+
+// opened answers an open file, and takes note of it where nodes are reached by place.
+func (a *Arena) opened(n regions.NodeID, fd int) regions.File {
+	if a.properties.Stateless {
+		return &file{fd: fd}
+	}
 	a.pinMu.Lock()
 	defer a.pinMu.Unlock()
-	fd, ok := a.pins[n]
-	return fd, ok
+	a.files[n] = append(a.files[n], fd)
+	return &file{fd: fd, closing: func() { a.closing(n, fd) }}
+}
+
+func (a *Arena) closing(n regions.NodeID, fd int) {
+	a.pinMu.Lock()
+	defer a.pinMu.Unlock()
+	a.files[n] = slices.DeleteFunc(a.files[n], func(x int) bool { return x == fd })
+	if len(a.files[n]) == 0 {
+		delete(a.files, n)
+	}
 }
 
 // pin keeps fd, which must be O_PATH, for n.

@@ -95,17 +95,31 @@ func parseDirent(b []byte) (regions.Entry, int) {
 	}, size
 }
 
+// Dots reads the first two entries: a stat of ".." would need permission to search the directory.
 func (l *listing) Dots() (self, parent uint64, err error) {
-	var at regions.Attr
-	if err := stat(l.fd, "", &at); err != nil {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := unix.Seek(l.fd, 0, unix.SEEK_SET); err != nil {
 		return 0, 0, code(err)
 	}
-	self = at.Ino
-	if l.node == l.arena.rootID {
-		return self, self, nil
+	if err := l.fill(); err != nil {
+		return 0, 0, code(err)
 	}
-	err = stat(l.fd, "..", &at)
-	return self, at.Ino, code(err)
+	for rest := l.left; len(rest) > 0; {
+		e, size := parseDirent(rest)
+		switch e.Name {
+		case ".":
+			self = e.Ino
+		case "..":
+			parent = e.Ino
+		}
+		rest = rest[size:]
+	}
+	l.next, l.left = 0, nil // a Read from the start seeks
+	if l.node == l.arena.rootID {
+		parent = self
+	}
+	return self, parent, nil
 }
 
 func (l *listing) Close() error { return unix.Close(l.fd) }

@@ -12,7 +12,10 @@ import (
 )
 
 // file is an open region.
-type file struct{ fd int }
+type file struct {
+	fd      int
+	closing func() // before it is closed; nil for nothing
+}
 
 var _ regions.File = (*file)(nil)
 
@@ -29,7 +32,7 @@ func (a *Arena) Open(n regions.NodeID, access regions.Access) (regions.File, err
 	if err != nil {
 		return nil, code(err)
 	}
-	return &file{fd}, nil
+	return a.opened(n, fd), nil
 }
 
 // Descriptor opens a region's file, with path as O_PATH.
@@ -60,7 +63,12 @@ func (a *Arena) InUse(n regions.NodeID) (bool, error) {
 	return false, code(err)
 }
 
-func (f *file) Close() error { return code(unix.Close(f.fd)) }
+func (f *file) Close() error {
+	if f.closing != nil {
+		f.closing()
+	}
+	return code(unix.Close(f.fd))
+}
 
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	done := 0

@@ -73,7 +73,7 @@ func (a *Arena) MakeOpen(dir regions.NodeID, name string, s regions.Spec) (regio
 	if err != nil {
 		return at, nil, err
 	}
-	return at, &file{fd}, nil
+	return at, a.opened(at.Node, fd), nil
 }
 
 // openNew makes a region, a pinned one where the name is empty, and answers its descriptor.

@@ -195,7 +195,8 @@ func newArena(root int) (*Arena, error) {
 	return &Arena{
 		root: root, rootPath: path, rootID: id, userXattr: keepsUserXattr(root),
 		uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()),
-		pins: make(map[regions.NodeID]int),
+		pins:  make(map[regions.NodeID]int),
+		files: make(map[regions.NodeID][]int),
 	}, nil
 }
 

@@ -15,7 +15,7 @@ func (a *Arena) Remove(parent regions.NodeID, name string, dir bool) (regions.At
 		return regions.Attr{}, code(err)
 	}
 	defer d.close()
-	held, err := openHeld(d.fd, name)
+	held, err := openEntry(d.fd, name)
 	if err != nil {
 		return regions.Attr{}, code(err)
 	}
@@ -30,7 +30,7 @@ func (a *Arena) Remove(parent regions.NodeID, name string, dir bool) (regions.At
 	return a.afterRemove(held, d, name)
 }
 
-func openHeld(dirfd int, name string) (int, error) {
+func openEntry(dirfd int, name string) (int, error) {
 	return unix.Openat(dirfd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 }
 
@@ -65,7 +65,7 @@ func (a *Arena) Rename(r regions.Rename) (regions.Attr, error) {
 	defer to.close()
 	replaced := -1
 	if r.Flags&(regions.RenameExchange|regions.RenameNoReplace) == 0 {
-		if replaced, err = openHeld(to.fd, r.NewName); err != nil {
+		if replaced, err = openEntry(to.fd, r.NewName); err != nil {
 			replaced = -1 // nothing there, or what renameat2 will tell
 		}
 	}
