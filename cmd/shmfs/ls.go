@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os/user"
 	"slices"
@@ -91,17 +93,19 @@ func (sh *shell) gather(at asked, wanted filter) ([]*region, error) {
 }
 
 func (sh *shell) printRegions(all []*region) error {
+	out := bufio.NewWriter(sh.out)
 	for _, r := range all {
-		if err := sh.printJSON(&r.Region); err != nil {
+		if err := writeJSON(out, &r.Region); err != nil {
 			return err
 		}
 	}
-	return nil
+	return out.Flush()
 }
 
 // tabulate prints a table. The path comes last because it has no bound.
 func (sh *shell) tabulate(all []*region) error {
-	w := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
+	out := bufio.NewWriter(sh.out) // a tabwriter writes each cell by itself
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SIZE\tRESIDENT\tMODE\tOWNER\tOPENS\tIN USE\tCREATED\tUSED\tPATH")
 	now := sh.now()
 	var size, resident int64
@@ -111,7 +115,7 @@ func (sh *shell) tabulate(all []*region) error {
 		size, resident = size+r.Size, resident+r.Resident
 	}
 	fmt.Fprintf(w, "%s\t%s\t\t\t\t\t\t\t%s\n", regions.FormatSize(size), regions.FormatSize(resident), count(len(all), "region"))
-	return w.Flush()
+	return errors.Join(w.Flush(), out.Flush())
 }
 
 // owners remembers the names of users: each is looked up once.

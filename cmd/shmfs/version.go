@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -76,8 +77,10 @@ func versionOf(info *debug.BuildInfo, ok bool) build {
 }
 
 // printJSON prints one object on a line.
-func (sh *shell) printJSON(v any) error {
-	e := json.NewEncoder(sh.out)
+func (sh *shell) printJSON(v any) error { return writeJSON(sh.out, v) }
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false) // paths are read by people too
 	return e.Encode(v)
 }
