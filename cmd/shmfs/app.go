@@ -77,8 +77,9 @@ func versionFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "version", Usage: "print the version"}
 }
 
-func jsonFlag(to *bool) cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "print JSON for programs", Destination: to}
+// jsonFlag makes a command print for programs; what says which JSON that is.
+func jsonFlag(to *bool, what string) cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON: " + what, Destination: to}
 }
 
 // atMost refuses surplus arguments of a command.

@@ -25,7 +25,7 @@ func configCheckCommand(sh *shell) *cli.Command {
 		ArgsUsage: "FILE",
 		Description: describe("Each problem is a line: file, line, column, and what is wrong. Nothing is mounted or changed.",
 			"shmfs config check /etc/shmfs.toml && systemctl reload shmfs"),
-		Flags: []cli.Flag{jsonFlag(&o.json)},
+		Flags: []cli.Flag{jsonFlag(&o.json, "one object with file, good, problems, warnings")},
 		Action: func(c *cli.Context) error {
 			if err := exactlyOne(c, "a configuration file"); err != nil {
 				return err

@@ -17,7 +17,7 @@ func configShowCommand(sh *shell) *cli.Command {
 		Description: describe(`PATH is a mount point or anything below one. Without it, every key is printed with its
 default: a good start for a file.`,
 			"shmfs config show > /etc/shmfs.toml", "shmfs config show /mnt/shm --json"),
-		Flags: []cli.Flag{jsonFlag(&o.json)},
+		Flags: []cli.Flag{jsonFlag(&o.json, "one object with the text of every key")},
 		Action: func(c *cli.Context) error {
 			if err := atMost(c, 1); err != nil {
 				return err

@@ -18,7 +18,7 @@ func doctorCommand(sh *shell) *cli.Command {
 		Description: describe(`Reads what the system tells of itself, and tries the rest; nothing is left behind. Each line is
 ok, less (shmfs works, with a loss) or missing. It is about the user who asks: ask as the one who will mount.`,
 			"shmfs doctor", "sudo shmfs doctor --json"),
-		Flags: []cli.Flag{jsonFlag(&o.json)},
+		Flags: []cli.Flag{jsonFlag(&o.json, "an object a line with name, state, found, why, remedy")},
 		Action: func(c *cli.Context) error {
 			if err := atMost(c, 0); err != nil {
 				return err

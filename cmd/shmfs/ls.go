@@ -23,7 +23,12 @@ func lsCommand(sh *shell) *cli.Command {
 		Usage:     "list regions, those in directories below too",
 		ArgsUsage: "[PATH]",
 		Description: describe(`PATH is a mount point or anything below one; where only one shmfs is mounted it may be left
-out. With --json there is an object a line, as in .ctl/regions.json, its path relative to the mount point.`,
+out. Paths are relative to the mount point. A region of several names is listed once.
+
+Terms of --filter are separated by blanks, and all of them must hold; double quotes keep blanks together. Sizes take K, M,
+G and T, age and idle durations such as 90s, 10m, 3h and 2d, created and used a date or a time such as 2030-01-31T12:00,
+in_use yes or no. A pattern without a slash is matched against the last name of the path; ** is any number of
+directories.`,
 			"shmfs ls /mnt/shm --sort resident",
 			"shmfs ls --filter 'jobs/** size>1G in_use=no idle>2h'",
 			"shmfs ls /mnt/shm/jobs --json"),
@@ -32,7 +37,7 @@ out. With --json there is an object a line, as in .ctl/regions.json, its path re
 			&cli.BoolFlag{Name: "reverse", Aliases: []string{"r"}, Usage: "turn the order round", Destination: &o.reverse},
 			&cli.StringFlag{Name: "filter", Usage: "list those only for which every `TERM` holds: " + filterHelp,
 				Destination: &o.filter},
-			jsonFlag(&o.json),
+			jsonFlag(&o.json, "an object a line, as in .ctl/regions.json"),
 		},
 		Action: func(c *cli.Context) error {
 			if err := atMost(c, 1); err != nil {

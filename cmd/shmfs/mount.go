@@ -65,7 +65,7 @@ func mountFlags(o *mountOptions) []cli.Flag {
 		&cli.BoolFlag{Name: "replace", Usage: "take the place of a mount that has lost its server", Destination: &o.replace},
 		&cli.StringFlag{Name: "log-file", Usage: "append the log to a `FILE`; in the background it goes to syslog otherwise",
 			Destination: &o.logFile},
-		jsonFlag(&o.json),
+		jsonFlag(&o.json, "one object with mount_point, mode, reason, size_bytes, server_pid, regions_adopted, warnings"),
 		&cli.IntFlag{Name: readyFlag, Hidden: true, Destination: &o.readyFD},
 	}
 }

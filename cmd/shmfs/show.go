@@ -23,7 +23,7 @@ func showCommand(sh *shell) *cli.Command {
 		Description: describe(`Processes are found in /proc: those that have it mapped, open, or as working directory. An
 ordinary user sees his own only.`,
 			"shmfs show /mnt/shm/frames", "shmfs show /mnt/shm/frames --json"),
-		Flags: []cli.Flag{jsonFlag(&o.json)},
+		Flags: []cli.Flag{jsonFlag(&o.json, "one object, as in .ctl/regions.json, with mount_point and holders")},
 		Action: func(c *cli.Context) error {
 			if err := exactlyOne(c, "the path of a region"); err != nil {
 				return err

@@ -20,9 +20,9 @@ func statsCommand(sh *shell) *cli.Command {
 		Usage:     "tell how a mount is doing",
 		ArgsUsage: "[PATH]",
 		Description: describe(`PATH is a mount point or anything below one; where only one shmfs is mounted it may be left
-out. With --json it is .ctl/stats as one object: numbers are numbers, sizes are in bytes, durations in seconds.`,
+out. With --json numbers are numbers, sizes are in bytes, durations in seconds.`,
 			"shmfs stats /mnt/shm", "shmfs stats --json | jq .region_bytes"),
-		Flags: []cli.Flag{jsonFlag(&o.json)},
+		Flags: []cli.Flag{jsonFlag(&o.json, "one object with the keys of .ctl/stats")},
 		Action: func(c *cli.Context) error {
 			if err := atMost(c, 1); err != nil {
 				return err

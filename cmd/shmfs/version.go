@@ -16,7 +16,7 @@ func versionCommand(sh *shell) *cli.Command {
 		Name:        "version",
 		Usage:       "print the version of this program",
 		Description: describe("A mount's own version is in its file .ctl/version.", "shmfs version --json"),
-		Flags:       []cli.Flag{jsonFlag(&o.json)},
+		Flags:       []cli.Flag{jsonFlag(&o.json, "one object with version, revision, go, os, arch")},
 		Action: func(c *cli.Context) error {
 			if err := atMost(c, 0); err != nil {
 				return err
