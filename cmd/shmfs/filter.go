@@ -21,7 +21,7 @@ type filter []term
 type term func(r *region, now time.Time) bool
 
 const filterHelp = "a path pattern (frames*, jobs/**), or COLUMN=VALUE with =, !=, <, <=, >, >= and one of the columns " +
-	"of --sort, id, mode, uid, gid, opens, in_use, age, idle"
+	"of --sort, path, owner, id, mode, uid, gid, opens, in_use, age, idle"
 
 func parseFilter(s string) (filter, error) {
 	words, err := splitWords(s)
