@@ -67,7 +67,8 @@ complete -o filenames -F _shmfs shmfs
 `
 }
 
-// zshScript is the same for zsh (zshcompsys(1)).
+// zshScript is the same for zsh (zshcompsys(1)). Its last line is for the first call of a file in fpath: zsh runs the
+// whole file then, as the function.
 func zshScript(root *page) string {
 	return "#compdef shmfs\n" + walkFunction(root) + `_shmfs() {
 	local commands flags
@@ -81,6 +82,7 @@ func zshScript(root *page) string {
 	fi
 }
 compdef _shmfs shmfs
+[[ ${funcstack[1]} == _shmfs ]] && _shmfs "$@"
 `
 }
 
