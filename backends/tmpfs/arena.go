@@ -90,7 +90,7 @@ func (a *Arena) open(n regions.NodeID, flags int) (int, error) {
 	if err == nil {
 		return fd, nil
 	}
-	if held, heldErr, ok := a.openHeld(n, flags); ok {
+	if held, ok, heldErr := a.openHeld(n, flags); ok {
 		return held, heldErr
 	}
 	return -1, err
@@ -122,18 +122,18 @@ func (d directory) close() {
 
 // openHeld opens a node anew through a descriptor of ours that holds it, its pin or an open file; false if there is
 // none.
-func (a *Arena) openHeld(n regions.NodeID, flags int) (fd int, err error, held bool) {
+func (a *Arena) openHeld(n regions.NodeID, flags int) (fd int, held bool, err error) {
 	a.pinMu.Lock()
 	defer a.pinMu.Unlock() // the holder must not be closed, and its number used again, meanwhile
 	holder, ok := a.pins[n]
 	if !ok {
 		if len(a.files[n]) == 0 {
-			return -1, nil, false
+			return -1, false, nil
 		}
 		holder = a.files[n][0]
 	}
 	fd, err = unix.Open(procPath(holder), flags&^unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	return fd, err, true
+	return fd, true, err
 }
 
 // opened answers an open file, and takes note of it where nodes are reached by place.

@@ -37,14 +37,14 @@ func (s *Server) Symlink(_ <-chan struct{}, h *fuse.InHeader, target, name strin
 }
 
 // Create makes a region and opens it; without O_EXCL it opens one that is there already.
-func (s *Server) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
+func (s *Server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
 	c := s.begin(fs.OpCreate, &in.InHeader, name)
 	c.caller.Umask = in.Umask
 	access := accessOf(in.Flags)
 	a, fh, err := s.tree.Create(c.caller, c.node, name, in.Mode, access)
 	if errors.Is(err, regions.Exists) && in.Flags&syscall.O_EXCL == 0 {
 		if a, err = s.tree.Lookup(c.node, name); err == nil {
-			fh, err = s.tree.Open(nil, c.caller, a.Node, access)
+			fh, err = s.tree.Open(interruptible(cancel), c.caller, a.Node, access)
 		}
 	}
 	return c.created(out, a, fh, access, err)
