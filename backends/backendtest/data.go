@@ -283,7 +283,7 @@ func copyRangeErrors(x *tree) {
 		{f, 0, f, 5, 10, regions.Invalid}, // they overlap
 		{f, 0, r, 20, 5, regions.BadHandle},
 		{w, 0, f, 20, 5, regions.BadHandle},
-		{f, -1, f, 20, 5, regions.Invalid},
+		{f, 0, f, -10, 5, regions.Invalid},
 	} {
 		_, err := c.CopyRange(k.src, k.srcOff, k.dst, k.dstOff, k.length)
 		x.want(k.want, err, "copy")

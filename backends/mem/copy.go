@@ -32,7 +32,8 @@ func (a *Arena) CopyRange(src regions.File, srcOff int64, dst regions.File, dstO
 
 const copyBuffer = 256 << 10 // bytes
 
-// checkCopy answers how many bytes there are to copy (Linux fs/read_write.c, generic_copy_file_checks).
+// checkCopy answers how many bytes there are to copy. Its order is the kernel's (Linux fs/read_write.c,
+// generic_copy_file_checks, then rw_verify_area), which adds offsets and lengths unsigned.
 func checkCopy(s *file, srcOff int64, d *file, dstOff, length int64) (int64, error) {
 	if err := s.check(regions.ReadAccess); err != nil {
 		return 0, err
@@ -40,14 +41,24 @@ func checkCopy(s *file, srcOff int64, d *file, dstOff, length int64) (int64, err
 	if err := d.check(regions.WriteAccess); err != nil {
 		return 0, err
 	}
-	if srcOff < 0 || dstOff < 0 || length < 0 {
+	wraps := func(off int64) bool { return uint64(off)+uint64(length) < uint64(off) }
+	switch {
+	case wraps(srcOff) || wraps(dstOff):
+		return 0, regions.Overflow
+	case dstOff == math.MaxInt64:
+		return 0, regions.FileTooBig
+	case length < 0:
 		return 0, regions.Invalid
 	}
-	if srcOff > math.MaxInt64-length || dstOff > math.MaxInt64-length {
-		return 0, regions.Overflow
+	size := s.node.stat().Size
+	switch {
+	case srcOff >= size:
+		length = 0
+	case srcOff >= 0:
+		length = min(length, size-srcOff)
 	}
-	length = max(0, min(length, s.node.stat().Size-srcOff))
-	if s.node == d.node && dstOff+length > srcOff && dstOff < srcOff+length {
+	length = min(length, math.MaxInt64-max(dstOff, 0))
+	if s.node == d.node && dstOff+length > srcOff && dstOff < srcOff+length || srcOff < 0 || dstOff < 0 {
 		return 0, regions.Invalid
 	}
 	return length, nil

@@ -51,20 +51,27 @@ func (f *file) check(wanted regions.Access) error {
 	return nil
 }
 
-// outside reports whether a range is not one of a file: offsets reach to 2^63-1 (Linux fs/read_write.c,
-// rw_verify_area).
+// outside reports whether a range is not one of a file: offsets reach to 2^63-1.
 func outside(off, length int64) bool { return off < 0 || length < 0 || off > math.MaxInt64-length }
+
+// checkRange is check for reading and writing (Linux fs/read_write.c, ksys_pread64 to rw_verify_area).
+func (f *file) checkRange(wanted regions.Access, off int64, length int) error {
+	if off < 0 {
+		return regions.Invalid
+	}
+	if err := f.check(wanted); err != nil {
+		return err
+	}
+	if outside(off, int64(length)) {
+		return regions.Invalid
+	}
+	return nil
+}
 
 // ReadAt reads; holes are zeros.
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
-	if err := f.check(regions.ReadAccess); err != nil {
+	if err := f.checkRange(regions.ReadAccess, off, len(p)); err != nil || len(p) == 0 {
 		return 0, err
-	}
-	if outside(off, int64(len(p))) {
-		return 0, regions.Invalid
-	}
-	if len(p) == 0 {
-		return 0, nil
 	}
 	f.node.accessed(f.arena.now())
 	f.node.mu.RLock()
@@ -74,14 +81,8 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 
 // WriteAt writes as much as the arena has memory for.
 func (f *file) WriteAt(p []byte, off int64) (int, error) {
-	if err := f.check(regions.WriteAccess); err != nil {
+	if err := f.checkRange(regions.WriteAccess, off, len(p)); err != nil || len(p) == 0 {
 		return 0, err
-	}
-	if outside(off, int64(len(p))) {
-		return 0, regions.Invalid
-	}
-	if len(p) == 0 {
-		return 0, nil
 	}
 	n := f.node
 	n.mu.Lock()

@@ -32,10 +32,10 @@ type page = [pageSize]byte
 
 // chunk is a run of pages at a multiple of chunkSize. One without allocated pages is not kept.
 type chunk struct {
-	index     int64  // of the first byte, in units of chunkSize
-	allocated uint64 // a bit a page
-	written   uint64 // a bit a page that holds data; the others of those allocated read as zeros
-	pages     [chunkPages]*page
+	index     int64             // of the first byte, in units of chunkSize
+	allocated uint64            // a bit a page
+	written   uint64            // a bit a page that counts as data; the others of those allocated are holes still
+	pages     [chunkPages]*page // nil for one that reads as zeros
 }
 
 // heapMemory is a sparse object: chunks sorted by index. Bytes past the size are zeros always, so that growing needs
@@ -65,7 +65,7 @@ func (m *heapMemory) make(index int64) *chunk {
 	return m.chunks[i]
 }
 
-// page answers a page, nil if it is a hole.
+// page answers a page, nil if it reads as zeros.
 func (m *heapMemory) page(number int64) *page {
 	if i, found := m.at(number / chunkPages); found {
 		return m.chunks[i].pages[number%chunkPages]
@@ -79,9 +79,9 @@ func (m *heapMemory) newPage(number int64) *page {
 	i := number % chunkPages
 	if c.pages[i] == nil {
 		c.pages[i] = new(page)
-		c.written |= 1 << i
-		m.allocate(c, 1<<i)
 	}
+	c.written |= 1 << i
+	m.allocate(c, 1<<i)
 	return c.pages[i]
 }
 
@@ -148,7 +148,9 @@ func (m *heapMemory) Allocate(off, length int64, mode regions.AllocateMode) erro
 	}
 	first, end := pages(off, length)
 	for index := first / chunkPages; index*chunkPages < end; index++ {
-		m.allocate(m.make(index), maskOf(index, first, end))
+		c, mask := m.make(index), maskOf(index, first, end)
+		c.written |= c.allocated & mask // what is allocated twice is data (Linux mm/shmem.c, shmem_get_folio_gfp)
+		m.allocate(c, mask)
 	}
 	if mode&regions.AllocateKeepSize == 0 {
 		m.size = max(m.size, off+length)
@@ -162,7 +164,11 @@ func (m *heapMemory) SeekExtent(off int64, hole bool) (int64, error) {
 		return 0, regions.NoDevice
 	}
 	if hole {
-		return min(m.size, max(off, m.nextHole(off/pageSize)*pageSize)), nil
+		number := m.nextHole(off / pageSize)
+		if number > (m.size-1)/pageSize {
+			return m.size, nil // also where the hole's own offset would be past 2^63-1
+		}
+		return max(off, number*pageSize), nil
 	}
 	number, found := m.nextData(off / pageSize)
 	if !found {

@@ -6,13 +6,16 @@ const targetMax = 4095 // PATH_MAX counts the NUL
 
 // Make makes a node and names it.
 func (a *Arena) Make(dir regions.NodeID, name string, s regions.Spec) (regions.Attr, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d, err := a.findDir(dir)
+	if err != nil {
+		return regions.Attr{}, err
+	}
 	if err := checkSpec(&s); err != nil {
 		return regions.Attr{}, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	d, err := a.vacant(dir, name)
-	if err != nil {
+	if err := d.checkVacant(name); err != nil {
 		return regions.Attr{}, err
 	}
 	n, err := a.newNode(d, s)
@@ -73,20 +76,13 @@ func checkSpec(s *regions.Spec) error {
 	return nil
 }
 
-// vacant answers the directory in which name can be made: Exists if it is taken. The caller holds a.mu.
-func (a *Arena) vacant(dir regions.NodeID, name string) (*node, error) {
-	d, err := a.findDir(dir)
-	if err != nil {
-		return nil, err
+// checkVacant asks whether a name can be made in a directory: Exists if it is taken. The caller holds Arena.mu.
+func (n *node) checkVacant(name string) error {
+	e, err := n.lookup(name)
+	if err == nil && e != nil {
+		err = regions.Exists
 	}
-	e, err := d.lookup(name)
-	if err != nil {
-		return nil, err
-	}
-	if e != nil {
-		return nil, regions.Exists
-	}
-	return d, nil
+	return err
 }
 
 // newNode makes a node without a name that inherits from d, and takes what it needs from the limits. The caller holds
@@ -149,8 +145,11 @@ func (a *Arena) Link(id, dir regions.NodeID, name string) (regions.Attr, error) 
 	if err != nil {
 		return regions.Attr{}, err
 	}
-	d, err := a.vacant(dir, name)
+	d, err := a.findDir(dir)
 	if err != nil {
+		return regions.Attr{}, err
+	}
+	if err := d.checkVacant(name); err != nil {
 		return regions.Attr{}, err
 	}
 	if err := a.takeLink(n); err != nil {

@@ -35,15 +35,15 @@ func (a *Arena) Rename(r regions.Rename) (regions.Attr, error) {
 func (a *Arena) resolve(r regions.Rename) (move, error) {
 	const all = regions.RenameNoReplace | regions.RenameExchange | regions.RenameWhiteout
 	m := move{flags: r.Flags, name: r.NewName}
-	if r.Flags&^all != 0 || r.Flags&regions.RenameExchange != 0 && r.Flags != regions.RenameExchange {
-		return m, regions.Invalid
-	}
 	var err error
 	if m.dir, err = a.findDir(r.Dir); err != nil {
 		return m, err
 	}
 	if m.to, err = a.findDir(r.NewDir); err != nil {
 		return m, err
+	}
+	if r.Flags&^all != 0 || r.Flags&regions.RenameExchange != 0 && r.Flags != regions.RenameExchange {
+		return m, regions.Invalid
 	}
 	if m.old, err = m.dir.lookup(r.Name); err != nil {
 		return m, err

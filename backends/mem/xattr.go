@@ -150,7 +150,7 @@ func (a *Arena) removePlain(n *node, name string) error {
 	return nil
 }
 
-// Listxattr lists the names of extended attributes in the order of tmpfs: ACLs, then the others sorted.
+// Listxattr lists the names of extended attributes: ACLs, then the others sorted.
 func (a *Arena) Listxattr(id regions.NodeID) ([]string, error) {
 	n, err := a.get(id)
 	if err != nil {
