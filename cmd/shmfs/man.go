@@ -14,7 +14,7 @@ func manCommand(sh *shell) *cli.Command {
 		Name:  "man",
 		Usage: "print the man page",
 		Description: describe("The page is written from the same tree as --help. Its source is roff, with man(7)'s macros.",
-			"shmfs man | man -l -", "shmfs man > /usr/local/share/man/man1/shmfs.1"),
+			"shmfs man | man -l -", "shmfs man > /usr/local/share/man/man8/shmfs.8"),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "markdown", Usage: "print docs/command-line.md instead", Destination: &o.markdown},
 		},
@@ -42,7 +42,7 @@ func (o manOptions) run(sh *shell) error {
 // writeMan writes the page of the whole program as roff, man(7).
 func writeMan(w io.Writer, p *page) error {
 	r := &roffWriter{}
-	r.printf(".TH SHMFS 1 \"\" shmfs \"User commands\"\n")
+	r.printf(".TH SHMFS 8 \"\" shmfs \"System administration\"\n")
 	r.section("NAME")
 	r.printf("shmfs \\- %s\n", roff(p.usage))
 	r.section("SYNOPSIS")
