@@ -32,6 +32,8 @@ type Tree struct {
 type Options struct {
 	// Control is shown as `.ctl` in the root; nil for none.
 	Control VirtualDir
+	// Owner is the user who owns the control files, and alone may write to them: the server's own.
+	Owner uint32
 	// ProcessOf names the process of a thread while it waits for an answer; 0 if it cannot. Nil: the thread itself.
 	ProcessOf func(tid uint32) uint32
 }
@@ -42,7 +44,7 @@ func NewTree(arena *regions.Manager, o Options) *Tree {
 	if t.processOf == nil {
 		t.processOf = func(tid uint32) uint32 { return tid }
 	}
-	t.virtual = newVirtuals(o.Control)
+	t.virtual = newVirtuals(o.Control, o.Owner)
 	t.handles.open = make(map[uint64]*handle)
 	return t
 }

@@ -17,7 +17,7 @@ type VirtualDir interface {
 	Find(name string) (VirtualNode, bool)
 }
 
-// VirtualNode is a file (File is set) or a directory (Dir is set). Its owner is root.
+// VirtualNode is a file (File is set) or a directory (Dir is set). Its owner is who serves the tree.
 type VirtualNode struct {
 	Dir  VirtualDir
 	File VirtualFile
@@ -40,6 +40,7 @@ const controlNode = regions.NodeID(1) << 32
 // are not listed are forgotten with the kernel.
 type virtuals struct {
 	root    VirtualDir
+	owner   uint32 // user who owns the files, and alone may write to them
 	started regions.Timestamp
 
 	mu    sync.Mutex // guards the rest; taken alone
@@ -54,9 +55,10 @@ type virtualEntry struct {
 	listed bool
 }
 
-func newVirtuals(root VirtualDir) *virtuals {
+func newVirtuals(root VirtualDir, owner uint32) *virtuals {
 	v := &virtuals{
 		root:    root,
+		owner:   owner,
 		started: regions.TimestampOf(time.Now()),
 		nodes:   map[regions.NodeID]*virtualEntry{},
 		paths:   map[string]regions.NodeID{},
@@ -131,7 +133,7 @@ func (v *virtuals) attr(n regions.NodeID) (regions.Attr, error) {
 		return regions.Attr{}, err
 	}
 	a := regions.Attr{
-		Node: n, Ino: uint64(n), Nlink: 1, Blksize: 4096, Mode: regions.TypeRegular | 0o444,
+		Node: n, Ino: uint64(n), Nlink: 1, Blksize: 4096, Mode: regions.TypeRegular | 0o444, UID: v.owner,
 		Atime: v.started, Mtime: v.started, Ctime: v.started, Btime: v.started,
 	}
 	if e.Dir != nil {
@@ -162,7 +164,7 @@ func (v *virtuals) open(ctx context.Context, c Caller, n regions.NodeID, access 
 	h := &virtualHandle{}
 	if access&regions.WriteAccess != 0 {
 		w, ok := e.File.(VirtualWriter)
-		if !ok || c.UID != 0 {
+		if !ok || c.UID != v.owner {
 			return nil, regions.AccessDenied
 		}
 		h.writer = w

@@ -143,6 +143,7 @@ func noFUSE(err error) error {
 func (s *serving) connect(fd int) error {
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
+		Owner:     uint32(os.Geteuid()),
 		Control: control.New(control.Sources{
 			Tree:     func() *fs.Tree { return s.tree },
 			FrontEnd: s.frontEnd,

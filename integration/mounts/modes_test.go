@@ -5,6 +5,7 @@ package mounts
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -131,6 +132,10 @@ func TestAsNobody(t *testing.T) {
 	m := serveAt(t, dir, nil)
 	if got := m.stat(t, "mode"); got != "cached" {
 		t.Errorf("mode %s, want cached", got)
+	}
+	config := filepath.Join(dir, ".ctl/config")
+	if err := os.WriteFile(config, []byte("log_level=warn\n"), 0); err != nil {
+		t.Errorf("the user may not change the mount: %v", err)
 	}
 	conform(t, dir, fstest.UnprivilegedLacks())
 	leaveNothing(t, m)
