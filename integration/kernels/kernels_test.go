@@ -105,3 +105,15 @@ func TestLibrariesAreReadFromLdd(t *testing.T) {
 		t.Errorf("libraries of a static program = %q", got)
 	}
 }
+
+func TestSkipsAreJoined(t *testing.T) {
+	s := suite{skip: "A", skipOn: map[string]string{"6.12": "B"}}
+	for series, want := range map[string]string{"6.1": "A", "6.12": "A|B"} {
+		if got := s.skipped(series); got != want {
+			t.Errorf("skipped on %s = %q, want %q", series, got, want)
+		}
+	}
+	if got, want := (suite{skipOn: s.skipOn}).skipped("6.12"), "B"; got != want {
+		t.Errorf("skipped = %q, want %q", got, want)
+	}
+}

@@ -61,7 +61,7 @@ func fill(ctx context.Context, a *archive, work string, k kernel, o options) (pl
 		p.Modules = append(p.Modules, "/modules/"+m)
 	}
 	for _, s := range o.suites {
-		step, err := addTests(a, work, s, o)
+		step, err := addTests(a, work, s, k, o)
 		if err != nil {
 			return p, err
 		}
@@ -71,7 +71,7 @@ func fill(ctx context.Context, a *archive, work string, k kernel, o options) (pl
 }
 
 // addTests adds the compiled tests of a package, with the testdata that they read, as a step.
-func addTests(a *archive, work string, s suite, o options) (plan.Step, error) {
+func addTests(a *archive, work string, s suite, k kernel, o options) (plan.Step, error) {
 	dir := path.Join("src", s.room)
 	program := path.Join(dir, s.program())
 	if err := a.host(program, filepath.Join(work, s.program()), modeProgram); err != nil {
@@ -82,7 +82,7 @@ func addTests(a *archive, work string, s suite, o options) (plan.Step, error) {
 	}
 	return plan.Step{
 		Name:  s.room,
-		Argv:  []string{"/" + program, "-test.v", "-test.timeout=" + o.limit.String(), "-test.run=" + o.run, "-test.skip=" + s.skip},
+		Argv:  []string{"/" + program, "-test.v", "-test.timeout=" + o.limit.String(), "-test.run=" + o.run, "-test.skip=" + s.skipped(k.series)},
 		Dir:   "/" + dir,
 		Env:   []string{"SHMFS_BINARY=/bin/shmfs"},
 		Limit: o.limit + time.Second,
