@@ -146,7 +146,8 @@ func (v *virtuals) attr(n regions.NodeID) (regions.Attr, error) {
 
 // setattr takes what `echo > file` sends, a size and times, and refuses the rest.
 func (v *virtuals) setattr(n regions.NodeID, c regions.Change) (regions.Attr, error) {
-	const harmless = regions.SetSize | regions.SetAtime | regions.SetAtimeNow | regions.SetMtime | regions.SetMtimeNow
+	const harmless = regions.SetSize | regions.KillPrivileges |
+		regions.SetAtime | regions.SetAtimeNow | regions.SetMtime | regions.SetMtimeNow
 	if c.Set&^harmless != 0 {
 		return regions.Attr{}, regions.NotPermitted
 	}
