@@ -15,7 +15,7 @@ var attributeChecks = []check{
 	{name: "TimesOfSymlink", run: attrTimesOfSymlink},
 	{name: "BirthTime", run: attrBirthTime, need: []Feature{BirthTime}},
 	{name: "Blocks", run: attrBlocks, need: []Feature{SmallPages}},
-	{name: "Usage", run: attrUsage, need: []Feature{SmallPages}},
+	{name: "Usage", run: attrUsage, need: []Feature{SmallPages, OwnRoom}},
 }
 
 func attrStat(t *testing.T, c Client) {

@@ -21,14 +21,14 @@ var _ Client = (*inProcess)(nil)
 
 // InProcess answers a client of a tree's root.
 func InProcess(tree *fs.Tree) Client {
-	p := &caller{held: map[regions.NodeID]*hold{}, orphans: map[regions.NodeID]bool{}}
+	p := &caller{tree: tree, held: map[regions.NodeID]*hold{}}
 	return &inProcess{tree: tree, process: p, at: []regions.NodeID{regions.RootNode}}
 }
 
-// removed forgets a node whose last name went, unless it is open: as the kernel does with its inode.
+// removed takes note of a node whose last name went.
 func (c *inProcess) removed(a regions.Attr, err error) error {
-	if err == nil && a.Node != regions.NoNode && a.Nlink == 0 && c.process.setNameless(a.Node, true) {
-		c.tree.Forget(a.Node)
+	if err == nil && a.Node != regions.NoNode && a.Nlink == 0 {
+		c.process.setNameless(a.Node, true)
 	}
 	return err
 }
@@ -85,6 +85,7 @@ func (c *inProcess) make(path string, n fs.NewNode) error {
 		if s.name == "" {
 			return regions.Exists
 		}
+		defer c.process.lock(s.dir(), s.dir())()
 		_, err := c.tree.Make(c.process.id(), s.dir(), s.name, n)
 		return err
 	})
@@ -118,6 +119,7 @@ func (c *inProcess) Link(old, path string) error {
 		case to.name == "":
 			return regions.Exists
 		}
+		defer c.process.lock(to.dir(), to.dir())()
 		_, err = c.tree.Link(a.Node, to.dir(), to.name)
 		return err
 	})
@@ -128,6 +130,7 @@ func (c *inProcess) Unlink(path string) error {
 		if s.name == "" {
 			return regions.IsDir
 		}
+		defer c.process.lock(s.dir(), s.dir())()
 		return c.removed(c.tree.Unlink(s.dir(), s.name))
 	})
 }
@@ -140,6 +143,7 @@ func (c *inProcess) Rmdir(path string) error {
 		case "..":
 			return regions.NotEmpty
 		}
+		defer c.process.lock(s.dir(), s.dir())()
 		return c.removed(c.tree.Rmdir(s.dir(), s.name))
 	})
 }
@@ -161,6 +165,7 @@ func (c *inProcess) Rename(old, path string, flags regions.RenameFlags) error {
 			return from.err
 		}
 		r := regions.Rename{Dir: from.dir(), Name: from.name, NewDir: to.dir(), NewName: to.name, Flags: flags}
+		defer c.process.lock(r.Dir, r.NewDir)()
 		a, err := c.tree.Rename(r)
 		if flags&regions.RenameExchange != 0 {
 			return err // nothing lost its last name

@@ -10,13 +10,15 @@ import (
 
 // caller is what a process and the kernel below it remember.
 type caller struct {
+	tree   *fs.Tree
 	umask  atomic.Uint32
-	append sync.Mutex // held over the end of a region and the write there; taken alone
+	append sync.Mutex // held over the end of a region and the write there; below directories
 
-	mu       sync.Mutex // guards the rest; taken alone
-	held     map[regions.NodeID]*hold
-	creating int                     // calls that may be about to hold a node which they made
-	orphans  map[regions.NodeID]bool // nodes that lost their name while somebody was creating: maybe held in a moment
+	directories [64]sync.Mutex // by node; taken first, two in order of their index
+
+	// mu guards held. It is held over Forget, so that nobody can hold a node that is just being forgotten.
+	mu   sync.Mutex
+	held map[regions.NodeID]*hold
 }
 
 // hold is how often a node is open, and whether its last name is gone.
@@ -27,64 +29,56 @@ type hold struct {
 
 func (p *caller) id() fs.Caller { return fs.Caller{Umask: p.umask.Load()} }
 
+// lock keeps the names in two directories, or in one, as they are for everybody else, as the kernel does for as long as
+// a call changes one of them (lock_rename, Linux fs/namei.c).
+func (p *caller) lock(a, b regions.NodeID) (unlock func()) {
+	low, high := uint64(a)%64, uint64(b)%64
+	low, high = min(low, high), max(low, high)
+	p.directories[low].Lock()
+	if low == high {
+		return p.directories[low].Unlock
+	}
+	p.directories[high].Lock()
+	return func() {
+		p.directories[high].Unlock()
+		p.directories[low].Unlock()
+	}
+}
+
 // hold keeps a node from being forgotten.
 func (p *caller) hold(n regions.NodeID, nameless bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := p.held[n]
 	if h == nil {
-		h = &hold{nameless: nameless || p.orphans[n]}
+		h = &hold{nameless: nameless}
 		p.held[n] = h
-		delete(p.orphans, n)
 	}
 	h.opens++
 }
 
-// release ends a hold, and answers whether the node is to be forgotten.
-func (p *caller) release(n regions.NodeID) bool {
+// release ends a hold. A node without a name that nobody holds is forgotten, as the kernel does with its inode.
+func (p *caller) release(n regions.NodeID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := p.held[n]
 	h.opens--
 	if h.opens > 0 {
-		return false
+		return
 	}
 	delete(p.held, n)
-	return h.nameless
+	if h.nameless {
+		p.tree.Forget(n)
+	}
 }
 
-// setNameless takes note of a first or last name, and answers whether the node is to be forgotten.
-func (p *caller) setNameless(n regions.NodeID, nameless bool) bool {
+// setNameless takes note of a first or last name.
+func (p *caller) setNameless(n regions.NodeID, nameless bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if h := p.held[n]; h != nil {
 		h.nameless = nameless
-		return false
+	} else if nameless {
+		p.tree.Forget(n)
 	}
-	if nameless && p.creating > 0 {
-		p.orphans[n] = true
-		return false
-	}
-	return nameless
-}
-
-// beginCreate comes before a node is made that is to be held: the kernel locks the directory for as long.
-func (p *caller) beginCreate() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.creating++
-}
-
-// endCreate comes after the hold, and answers the nodes that are to be forgotten.
-func (p *caller) endCreate() (forget []regions.NodeID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.creating--; p.creating > 0 {
-		return nil
-	}
-	for n := range p.orphans {
-		forget = append(forget, n)
-	}
-	clear(p.orphans)
-	return forget
 }

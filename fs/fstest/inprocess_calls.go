@@ -56,6 +56,7 @@ func (f *inProcessFile) LinkTo(path string) error {
 		case f.flags&(Tmpfile|Exclusive) == Tmpfile|Exclusive:
 			return regions.NotFound
 		}
+		defer f.client.process.lock(s.dir(), s.dir())()
 		a, err := f.client.tree.Link(f.node, s.dir(), s.name)
 		if err == nil && a.Nlink == 1 {
 			f.client.process.setNameless(f.node, false)

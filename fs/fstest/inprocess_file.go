@@ -53,12 +53,7 @@ func (c *inProcess) openTemp(path string, flags OpenFlags, mode uint32) (f File,
 }
 
 func (c *inProcess) create(s spot, flags OpenFlags, mode uint32) (File, error) {
-	c.process.beginCreate()
-	defer func() {
-		for _, n := range c.process.endCreate() {
-			c.tree.Forget(n)
-		}
-	}()
+	defer c.process.lock(s.dir(), s.dir())()
 	a, fh, err := c.tree.Create(c.process.id(), s.dir(), s.name, mode, flags.access())
 	if err != nil {
 		return nil, err
@@ -101,16 +96,22 @@ func (c *inProcess) openSpot(s spot, flags OpenFlags) (File, error) {
 	if err != nil || flags&Trunc == 0 {
 		return f, err
 	}
-	if _, err := c.tree.Setattr(f.node, f.fh, regions.Change{Set: regions.SetSize}); err != nil {
+	// Without the handle, as FUSE does it: the file need not be open for writing (fuse_do_setattr, Linux fs/fuse/dir.c).
+	if _, err := c.tree.Setattr(f.node, 0, regions.Change{Set: regions.SetSize}); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
+// openNode asks for the node again once it holds it: an open of a stateless arena does not.
 func (c *inProcess) openNode(n regions.NodeID, flags OpenFlags, open func() (uint64, error)) (*inProcessFile, error) {
 	c.process.hold(n, false)
-	fh, err := open()
+	var fh uint64
+	_, err := c.tree.Getattr(n)
+	if err == nil {
+		fh, err = open()
+	}
 	if err != nil {
 		c.process.release(n)
 		return nil, err
@@ -138,9 +139,7 @@ func (f *inProcessFile) Close() error {
 		return regions.BadHandle
 	}
 	f.client.tree.Release(f.fh)
-	if f.client.process.release(f.node) {
-		f.client.tree.Forget(f.node)
-	}
+	f.client.process.release(f.node)
 	return nil
 }
 

@@ -32,7 +32,6 @@ type duel struct {
 // compare runs the sequences.
 func (cfg *Config) compare(t *testing.T) {
 	oracle, lacks := newOracle(t)
-	defer cfg.Root.Umask(cfg.Root.Umask(0))
 	d := duel{cfg.Lacks.And(lacks), cfg.Root, oracle}
 	first := fromEnvironment(t, seedVariable, 1)
 	for seed := first; seed < first+fromEnvironment(t, sequencesVariable, oracleSequences) && !t.Failed(); seed++ {
@@ -68,7 +67,6 @@ func FuzzTree(f *testing.F, lacks Lacks, newTree func() Client) {
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		d := duel{lacks, newTree(), oracle}
-		defer oracle.Umask(oracle.Umask(0))
 		d.fight(t, d.generate(choices(input), len(input)))
 	})
 }
@@ -120,9 +118,11 @@ func shrink(calls []op, fails func([]op) bool) []op {
 	return calls
 }
 
-// round runs calls on both from an empty directory, and answers the first difference, "" if there is none.
+// round runs calls on both from an empty directory and no umask, and answers the first difference, "" if there is none.
 func (d *duel) round(t *testing.T, calls []op) string {
 	t.Helper()
+	defer d.tree.Umask(d.tree.Umask(0))
+	defer d.oracle.Umask(d.oracle.Umask(0))
 	tree, removeTree, err := makeFresh(d.tree)
 	ok(t, err)
 	defer func() { ok(t, removeTree()) }()

@@ -63,15 +63,15 @@ func (cfg *Config) stressOpens(t *testing.T) {
 func openWriteRead(c Client, at int64, value byte) error {
 	f, err := c.Open("f", ReadWrite|Create, 0o644)
 	if err != nil {
-		return err
+		return fmt.Errorf("open: %w", err)
 	}
 	defer f.Close()
 	if _, err := f.WriteAt([]byte{value}, at*10000); err != nil {
-		return err
+		return fmt.Errorf("write: %w", err)
 	}
 	p := make([]byte, 1)
 	if _, err := f.ReadAt(p, at*10000); err != nil {
-		return err
+		return fmt.Errorf("read: %w", err)
 	}
 	if p[0] != value {
 		return fmt.Errorf("read %d after writing %d", p[0], value)
