@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"hash/crc32"
 	"strings"
 	"testing"
 	"time"
@@ -21,11 +22,37 @@ type fakeArena struct {
 	walking       func() // called before each node
 }
 
-func (a *fakeArena) Walk(_ context.Context, fn func(regions.Item) error) error {
+// directoryOf is a node for a directory that is in the arena because of what is below it.
+func directoryOf(path string) regions.NodeID {
+	if path == "" {
+		return regions.RootNode
+	}
+	return regions.MakeNodeID(1<<16, uint32(crc32.ChecksumIEEE([]byte(path))|1))
+}
+
+// below answers what of an item's path is below a directory.
+func (a *fakeArena) below(dir regions.NodeID, path string) (string, bool) {
+	if dir == regions.RootNode {
+		return path, true
+	}
+	for i := range path {
+		if path[i] == '/' && directoryOf(path[:i]) == dir {
+			return path[i+1:], true
+		}
+	}
+	return "", false
+}
+
+func (a *fakeArena) Walk(_ context.Context, from regions.NodeID, fn func(regions.Item) error) error {
 	for _, it := range a.items {
+		rest, ok := a.below(from, it.Path)
+		if !ok {
+			continue
+		}
 		if a.walking != nil {
 			a.walking()
 		}
+		it.Path = rest
 		if err := fn(it); err != nil {
 			return err
 		}
@@ -33,13 +60,39 @@ func (a *fakeArena) Walk(_ context.Context, fn func(regions.Item) error) error {
 	return nil
 }
 
+func (a *fakeArena) Lookup(dir regions.NodeID, name string) (regions.Attr, error) {
+	for _, it := range a.items {
+		rest, ok := a.below(dir, it.Path)
+		if ok && rest == name {
+			return it.Attr, nil
+		}
+		if ok && strings.HasPrefix(rest, name+"/") {
+			path := strings.TrimSuffix(it.Path, strings.TrimPrefix(rest, name))
+			return regions.Attr{Node: directoryOf(path), Mode: regions.TypeDir}, nil
+		}
+	}
+	return regions.Attr{}, regions.NotFound
+}
+
 func (a *fakeArena) Getattr(n regions.NodeID) (regions.Attr, error) {
+	if n == regions.RootNode {
+		return regions.Attr{Node: n, Mode: regions.TypeDir}, nil
+	}
 	for _, it := range a.items {
 		if it.Attr.Node == n {
 			return it.Attr, nil
 		}
 	}
 	return regions.Attr{}, regions.Stale
+}
+
+func (a *fakeArena) Record(n regions.NodeID) (regions.Record, error) {
+	for _, it := range a.items {
+		if it.Attr.Node == n {
+			return it.Record, nil
+		}
+	}
+	return regions.Record{}, regions.NoData
 }
 
 func (a *fakeArena) Usage(regions.NodeID) (regions.Usage, error) { return a.usage, a.usageErr }

@@ -104,15 +104,17 @@ func TestRegionsJSONKeepsEveryByteOfAPath(t *testing.T) {
 }
 
 func TestRegionsBelowAPrefix(t *testing.T) {
-	s := newStage(t, node(2, "models/llama/a", 1), node(3, "models/llama2/b", 1), node(4, "models/llama", 1), node(5, "x", 1))
-	all := []string{"models/llama/a", "models/llama2/b", "models/llama", "x"}
+	s := newStage(t, node(2, "models/llama/a", 1), node(3, "models/llama2/b", 1), node(4, "models/c", 1), node(5, "x", 1))
+	all := []string{"models/llama/a", "models/llama2/b", "models/c", "x"}
 	for query, want := range map[string][]string{
-		"models%2Fllama":     {all[0], all[2]},
-		"%2Fmodels%2Fllama/": {all[0], all[2]},
+		"models%2Fllama":     {all[0]},
+		"%2Fmodels%2Fllama/": {all[0]},
 		"models":             all[:3],
 		"model":              nil,
 		"":                   all,
 		"x":                  {"x"},
+		"x%2Fy":              nil,
+		"models%2F..":        nil,
 	} {
 		if got := paths(t, s.read(t, "regions.json?prefix="+query)); !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", query, got, want)

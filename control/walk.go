@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -43,19 +44,51 @@ func (d *directory) eachRegion(ctx context.Context, query url.Values, fn func(*r
 		return ctx.Err()
 	}
 	prefix := strings.Trim(query.Get("prefix"), "/")
+	arena := d.sources.Tree().Arena()
+	at, err := find(arena, prefix)
+	switch {
+	case errors.Is(err, regions.NotFound):
+		return nil
+	case err != nil:
+		return err
+	case at.IsRegion():
+		record, _ := arena.Record(at.Node)
+		return fn(&regions.Item{Path: prefix, Attr: at, Record: record})
+	case !at.IsDir():
+		return nil
+	}
+	if prefix != "" {
+		prefix += "/"
+	}
 	seen := map[regions.NodeID]bool{} // nodes of several names
-	return d.sources.Tree().Arena().Walk(ctx, func(it regions.Item) error {
+	return arena.Walk(ctx, at.Node, func(it regions.Item) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !it.Attr.IsRegion() || !below(it.Path, prefix) || seen[it.Attr.Node] {
+		if !it.Attr.IsRegion() || seen[it.Attr.Node] {
 			return nil
 		}
 		if it.Attr.Nlink > 1 {
 			seen[it.Attr.Node] = true
 		}
+		it.Path = prefix + it.Path
 		return fn(&it)
 	})
+}
+
+// find resolves a path from the root. It follows no symlinks: NotFound below one.
+func find(arena *regions.Manager, path string) (regions.Attr, error) {
+	at, err := arena.Getattr(regions.RootNode)
+	for name := range strings.SplitSeq(path, "/") {
+		if err != nil || name == "" {
+			continue
+		}
+		if !at.IsDir() || name == "." || name == ".." {
+			return at, regions.NotFound
+		}
+		at, err = arena.Lookup(at.Node, name)
+	}
+	return at, err
 }
 
 // below reports whether path is prefix or lies below it; everything is below "".

@@ -172,9 +172,9 @@ const (
 // Reporter tells about the arena as a whole.
 type Reporter interface {
 	Usage(node NodeID) (Usage, error)
-	// Walk calls fn for every node below the root, parents first; an error of fn ends the walk and is returned.
+	// Walk calls fn for every node below a directory, parents first; an error of fn ends the walk and is returned.
 	// Nodes that come or go meanwhile may be missed.
-	Walk(ctx context.Context, fn func(Item) error) error
+	Walk(ctx context.Context, from NodeID, fn func(Item) error) error
 	Properties() Properties
 }
 
@@ -186,7 +186,7 @@ type Usage struct {
 	NameMax          uint32
 }
 
-// Item is a node as Walk meets it. Path is relative to the root, without a leading slash.
+// Item is a node as Walk meets it. Path is relative to where the walk began, without a leading slash.
 type Item struct {
 	Path   string
 	Parent NodeID

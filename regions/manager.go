@@ -42,7 +42,7 @@ func (m *Manager) Inner() Arena { return m.Arena }
 // Adopt counts what the arena holds already, and answers the sums.
 func (m *Manager) Adopt(ctx context.Context) (Totals, error) {
 	seen := make(map[NodeID]bool) // nodes of several names, met already
-	err := m.Arena.Walk(ctx, func(it Item) error {
+	err := m.Arena.Walk(ctx, RootNode, func(it Item) error {
 		if !it.Attr.IsDir() && it.Attr.Nlink > 1 {
 			if seen[it.Attr.Node] {
 				return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/shmfs/shmfs/regions"
@@ -176,7 +177,7 @@ func walk(x *tree) {
 	x.want(regions.OK, err, "link")
 
 	seen := map[string]regions.NodeID{"": regions.RootNode}
-	x.want(regions.OK, x.Walk(x.Context(), func(it regions.Item) error {
+	x.want(regions.OK, x.Walk(x.Context(), regions.RootNode, func(it regions.Item) error {
 		dir := it.Path[:max(0, strings.LastIndexByte(it.Path, '/'))]
 		parent, known := seen[dir]
 		if !known || parent != it.Parent {
@@ -194,6 +195,16 @@ func walk(x *tree) {
 	if len(seen) != 8 {
 		x.Errorf("met: %v", seen)
 	}
+	var part []string
+	x.want(regions.OK, x.Walk(x.Context(), x.at("a"), func(it regions.Item) error {
+		part = append(part, it.Path)
+		return nil
+	}), "walk a part")
+	slices.Sort(part)
+	if want := []string{"b", "b/f", "r"}; !slices.Equal(part, want) {
+		x.Errorf("a walk from a: %q, want %q", part, want)
+	}
+	x.want(regions.NotDir, x.Walk(x.Context(), x.at("a/r"), func(regions.Item) error { return nil }), "walk a region")
 }
 
 func walkEnds(x *tree) {
@@ -202,7 +213,7 @@ func walkEnds(x *tree) {
 		x.put(fmt.Sprintf("d%d/f", i), region)
 	}
 	enough, count := errors.New("enough"), 0
-	err := x.Walk(x.Context(), func(regions.Item) error {
+	err := x.Walk(x.Context(), regions.RootNode, func(regions.Item) error {
 		if count++; count == 10 {
 			return enough
 		}
@@ -213,7 +224,7 @@ func walkEnds(x *tree) {
 	}
 	ctx, cancel := context.WithCancel(x.Context())
 	cancel()
-	if err := x.Walk(ctx, func(regions.Item) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := x.Walk(ctx, regions.RootNode, func(regions.Item) error { return nil }); !errors.Is(err, context.Canceled) {
 		x.Errorf("walk with an ended context: %v", err)
 	}
 }

@@ -171,7 +171,7 @@ func (x *tree) wantConsistent() {
 	x.Helper()
 	links, subdirs := map[regions.NodeID]uint32{}, map[regions.NodeID]uint32{regions.RootNode: 0}
 	attrs := map[regions.NodeID]regions.Attr{}
-	x.want(regions.OK, x.Walk(x.Context(), func(it regions.Item) error {
+	x.want(regions.OK, x.Walk(x.Context(), regions.RootNode, func(it regions.Item) error {
 		attrs[it.Attr.Node] = it.Attr
 		links[it.Attr.Node]++
 		if it.Attr.IsDir() {

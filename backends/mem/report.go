@@ -32,15 +32,18 @@ func (a *Arena) Properties() regions.Properties {
 	}
 }
 
-// Walk calls fn for every name below the root, parents first.
-func (a *Arena) Walk(ctx context.Context, fn func(regions.Item) error) error {
-	root, err := a.get(regions.RootNode)
+// Walk calls fn for every name below a directory, parents first.
+func (a *Arena) Walk(ctx context.Context, from regions.NodeID, fn func(regions.Item) error) error {
+	root, err := a.get(from)
 	if err != nil {
 		return err
 	}
+	if root.dir == nil {
+		return regions.NotDir
+	}
 	type pending struct {
 		dir  *node
-		path string // with a slash at the end, but for the root
+		path string // with a slash at the end, but for the first
 	}
 	for todo := []pending{{root, ""}}; len(todo) > 0; {
 		next := todo[len(todo)-1]

@@ -45,8 +45,11 @@ func (l *places) open(n regions.NodeID, flags int) (int, error) {
 		if at != l.root {
 			unix.Close(at)
 		}
+		if err == unix.ENOENT || err == unix.ENOTDIR && i > 0 {
+			return -1, unix.ESTALE // moved or removed meanwhile
+		}
 		if err != nil {
-			return -1, staleIfGone(err)
+			return -1, err
 		}
 		at = fd
 	}
@@ -70,13 +73,6 @@ func (l *places) path(n regions.NodeID) ([]string, error) {
 		names, n = append(names, p.name), p.dir
 	}
 	return names, nil
-}
-
-func staleIfGone(err error) error {
-	if err == unix.ENOENT || err == unix.ENOTDIR {
-		return unix.ESTALE
-	}
-	return err
 }
 
 func (l *places) dirFlags() int { return unix.O_PATH | unix.O_DIRECTORY }

@@ -31,13 +31,13 @@ func (a *Arena) Usage(regions.NodeID) (regions.Usage, error) {
 // Properties are the arena's declared differences.
 func (a *Arena) Properties() regions.Properties { return a.properties }
 
-// Walk calls fn for every node below the root, parents first. It holds one directory open at a time.
-func (a *Arena) Walk(ctx context.Context, fn func(regions.Item) error) error {
+// Walk calls fn for every node below a directory, parents first. It holds one directory open at a time.
+func (a *Arena) Walk(ctx context.Context, from regions.NodeID, fn func(regions.Item) error) error {
 	type pending struct {
 		node regions.NodeID
 		path string
 	}
-	todo := []pending{{regions.RootNode, ""}}
+	todo := []pending{{from, ""}}
 	for len(todo) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -50,7 +50,7 @@ func (a *Arena) Walk(ctx context.Context, fn func(regions.Item) error) error {
 			}
 			return fn(it)
 		})
-		if err != nil && !errors.Is(err, regions.Stale) {
+		if err != nil && (at.node == from || !errors.Is(err, regions.Stale)) {
 			return err
 		}
 	}

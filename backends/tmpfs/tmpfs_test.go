@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/shmfs/shmfs/backends/backendtest"
 	"github.com/shmfs/shmfs/regions"
 )
 
@@ -280,3 +281,30 @@ func TestPlaceNamesAreReadableAndUnique(t *testing.T) {
 		t.Errorf("place %s", p)
 	}
 }
+
+func TestArena(t *testing.T) {
+	backendtest.Run(t, func(t *testing.T) regions.Arena { return detached(t, Options{Bytes: 1 << 30, Nodes: 1 << 20}) })
+}
+
+// The arena of an ordinary user reaches nodes by where they stand. Root runs the suite on it too: what differs is how.
+func TestDirectoryArena(t *testing.T) {
+	open := func(t *testing.T) regions.Arena {
+		dir, err := os.MkdirTemp("/dev/shm", "shmfs-test-")
+		if err != nil {
+			t.Skip(err)
+		}
+		a, err := Directory(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			a.Close()
+			os.RemoveAll(dir)
+		})
+		return withoutResize{a}
+	}
+	backendtest.RunWith(t, backendtest.Options{Open: open, Unprivileged: true})
+}
+
+// withoutResize hides Resize, which a directory of somebody else's tmpfs refuses.
+type withoutResize struct{ regions.Arena }
