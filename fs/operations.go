@@ -129,9 +129,13 @@ func (h *histogram) latency() Latency {
 	quantile := func(num, den uint64) time.Duration {
 		rank, seen := (l.Count*num+den-1)/den, uint64(0)
 		for i, n := range counts {
-			if seen += n; n > 0 && seen >= rank {
-				return min(time.Duration(bucketTop(i)), l.Max)
+			if seen += n; n == 0 || seen < rank {
+				continue
 			}
+			if i == bucketCount-1 { // which has no top
+				return l.Max
+			}
+			return min(time.Duration(bucketTop(i)), l.Max)
 		}
 		return 0
 	}
