@@ -9,10 +9,10 @@ import (
 
 // Options are what an arena is made with. The zero value is one without limits, in Go's heap.
 type Options struct {
-	// Bytes limits allocated memory, rounded up to whole pages; 0 is no limit.
+	// Bytes limits allocated memory, rounded up to whole pages; 0 and regions.Unlimited are no limit.
 	Bytes int64
 	// Nodes limits how many nodes there are. The root counts, and so does each further name of a node, as in tmpfs.
-	// Extended attributes take from it as well, 1 KiB a node. 0 is no limit.
+	// Extended attributes take from it as well, 1 KiB a node. 0 and regions.Unlimited are no limit.
 	Nodes int64
 	// Mode, UID and GID are the root's. Mode 0 is 01777, as for tmpfs.
 	Mode     uint32

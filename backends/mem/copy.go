@@ -79,7 +79,11 @@ func copyExtent(s *file, srcOff int64, d *file, dstOff, length int64, buf []byte
 		}
 		return hole, nil
 	}
-	n, err := s.ReadAt(buf[:min(length, int64(len(buf)))], srcOff)
+	end, err := s.SeekExtent(srcOff, true)
+	if err != nil {
+		return 0, nil // cut off meanwhile
+	}
+	n, err := s.ReadAt(buf[:min(end-srcOff, length, int64(len(buf)))], srcOff)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}

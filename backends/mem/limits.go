@@ -25,13 +25,18 @@ func xattrSpace(name string, value []byte) int64 {
 	return int64(len(name)) + int64(len(value)) + xattrOverhead
 }
 
-// spaceOf is the space of so many nodes.
-func spaceOf(nodes int64) int64 { return min(nodes, math.MaxInt64/nodeSpace) * nodeSpace }
+// spaceOf is the space of so many nodes; 0 is no limit.
+func spaceOf(nodes int64) int64 {
+	if nodes > math.MaxInt64/nodeSpace {
+		return 0
+	}
+	return nodes * nodeSpace
+}
 
-// roundUp rounds to whole pages.
+// roundUp rounds a limit to whole pages; 0 is none.
 func roundUp(bytes int64) int64 {
 	if bytes > math.MaxInt64-pageSize {
-		return math.MaxInt64 - pageSize + 1
+		return 0
 	}
 	return (bytes + pageSize - 1) &^ (pageSize - 1)
 }
@@ -112,10 +117,10 @@ func (l *limits) giveSpace(n int64) {
 func (l *limits) resize(bytes, nodes int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if bytes > 0 && roundUp(bytes) < l.bytesUsed {
+	if b := roundUp(bytes); b > 0 && b < l.bytesUsed {
 		return belowUse("size", regions.FormatSize(bytes), regions.FormatSize(l.bytesUsed))
 	}
-	if nodes > 0 && spaceOf(nodes) < l.spaceUsed {
+	if s := spaceOf(nodes); s > 0 && s < l.spaceUsed {
 		return belowUse("number of nodes", fmt.Sprint(nodes), fmt.Sprint(nodesOf(l.spaceUsed)))
 	}
 	if bytes >= 0 {
