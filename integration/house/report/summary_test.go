@@ -84,11 +84,11 @@ func TestLinesThatAreNoEventsArePassedOn(t *testing.T) {
 
 // TestExitCode runs the real go test over packages that exist: one passes, the other cannot be found.
 func TestExitCode(t *testing.T) {
-	var out bytes.Buffer
-	if got := run([]string{"-run", "TestSkipWithoutReason", "."}, &out, &out); got != 0 {
-		t.Errorf("exit code of a passing run = %d, want 0:\n%s", got, &out)
+	var out, errs bytes.Buffer
+	if got := run([]string{"-run", "TestSkipWithoutReason", "."}, &out, &errs); got != 0 {
+		t.Errorf("exit code of a passing run = %d, want 0:\n%s%s", got, &out, &errs)
 	}
-	if got := run([]string{"./none-such"}, &out, &out); got == 0 {
-		t.Errorf("exit code of a run over a package that does not exist = 0:\n%s", &out)
+	if got := run([]string{"./none-such"}, &out, &errs); got == 0 {
+		t.Errorf("exit code of a run over a package that does not exist = 0:\n%s%s", &out, &errs)
 	}
 }
