@@ -209,4 +209,3 @@ func compareLookup(c *comparison) {
 	})
 	c.same("readlink", func(a regions.Arena, side int) (string, error) { return a.Readlink(n[side]) })
 }
-

@@ -17,6 +17,7 @@ var makers = []check{
 	{"TempIsLinked", tempIsLinked},
 	{"TempErrors", tempErrors},
 	{"Records", records},
+	{"MakeOpen", makeOpen},
 }
 
 func makeTypes(x *tree) {
@@ -236,4 +237,27 @@ func (x *tree) wantRecord(n regions.NodeID, want regions.Record) {
 	if names, err := x.Listxattr(n); err != nil || len(names) != 0 {
 		x.Errorf("attributes of a region with a record only: %q, %v", names, err)
 	}
+}
+
+// makeOpen: a region that is made open can be written whatever its mode says.
+func makeOpen(x *tree) {
+	m, ok := x.Arena.(regions.MakeOpener)
+	if !ok {
+		x.Skip("the arena opens what it made at any time")
+	}
+	spec := regions.Spec{Mode: regions.TypeRegular | 0o644, Umask: 0o777, UID: x.uid, GID: x.gid}
+	for _, name := range []string{"f", ""} {
+		a, f, err := m.MakeOpen(regions.RootNode, name, spec)
+		x.want(regions.OK, err, "make")
+		x.write(f, 0, "text")
+		x.wantContent(f, 0, "text")
+		x.want(regions.OK, f.Close(), "close")
+		if got := x.attr(a.Node); got.Size != 4 || got.Mode != regions.TypeRegular || got.Nlink != uint32(len(name)) {
+			x.Errorf("%q: %+v", name, got)
+		}
+	}
+	_, _, err := m.MakeOpen(regions.RootNode, "f", spec)
+	x.want(regions.Exists, err, "make again")
+	_, _, err = m.MakeOpen(x.at("f"), "g", spec)
+	x.want(regions.NotDir, err, "make in a region")
 }

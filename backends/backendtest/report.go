@@ -79,7 +79,7 @@ func usageOfOrphans(x *tree) {
 	}
 }
 
-// limited sets limits, or skips.
+// limited sets limits (0 leaves one as it is), or skips.
 func (x *tree) limited(bytes, nodes int64) {
 	x.Helper()
 	r, ok := x.Arena.(regions.Resizer)
@@ -91,7 +91,7 @@ func (x *tree) limited(bytes, nodes int64) {
 
 func limitOfBytes(x *tree) {
 	const limit = 8 << 20
-	x.limited(limit, -1)
+	x.limited(limit, 0)
 	if got := x.usage().Bytes; got != limit {
 		x.Fatalf("limit %d, want %d", got, limit)
 	}
@@ -125,7 +125,7 @@ func limitOfBytes(x *tree) {
 }
 
 func limitOfNodes(x *tree) {
-	x.limited(-1, 64)
+	x.limited(0, 64)
 	if got := x.usage().Nodes; got != 64 {
 		x.Fatalf("limit %d, want 64", got)
 	}
@@ -152,8 +152,8 @@ func resizeBelowUse(x *tree) {
 		x.write(x.open(x.put(fmt.Sprint(i), region).Node), 0, strings.Repeat("x", 200_000))
 	}
 	r := x.Arena.(regions.Resizer)
-	x.want(regions.Invalid, r.Resize(1<<20, -1), "resize below the bytes in use")
-	x.want(regions.Invalid, r.Resize(-1, 10), "resize below the nodes in use")
+	x.want(regions.Invalid, r.Resize(1<<20, 0), "resize below the bytes in use")
+	x.want(regions.Invalid, r.Resize(0, 10), "resize below the nodes in use")
 	u := x.usage()
 	if u.Bytes != 8<<20 || u.Nodes != 128 {
 		x.Errorf("a refused resize changed the limits: %+v", u)

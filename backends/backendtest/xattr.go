@@ -15,6 +15,7 @@ var xattrs = []check{
 	{"XattrNames", xattrNames},
 	{"XattrOfOtherTypes", xattrOfOtherTypes},
 	{"XattrStaysWithNode", xattrStaysWithNode},
+	{"XattrsOfTheArena", xattrsOfTheArena},
 }
 
 func xattrValues(x *tree) {
@@ -142,4 +143,19 @@ func xattrStaysWithNode(x *tree) {
 	x.put("f", region)
 	_, err = x.Getxattr(x.at("f"), "user.a")
 	x.want(regions.NoData, err, "get of a new region of the old name")
+}
+
+// xattrsOfTheArena: what it keeps for itself is neither there nor settable, and does not hide what others keep.
+func xattrsOfTheArena(x *tree) {
+	n := x.put("f", region).Node
+	for _, name := range []string{regions.OwnXattrs, regions.OwnXattrs + ".x", regions.OwnUserXattr} {
+		x.want(regions.NotPermitted, x.Setxattr(n, name, []byte("v"), 0), "set "+name)
+		_, err := x.Getxattr(n, name)
+		x.want(regions.NoData, err, "get "+name)
+		x.want(regions.NoData, x.Removexattr(n, name), "remove "+name)
+	}
+	x.want(regions.OK, x.Setxattr(n, "user.shmfs", []byte("v"), 0), "set")
+	if list, err := x.Listxattr(n); err != nil || !slices.Equal(list, []string{"user.shmfs"}) {
+		x.Errorf("list %q, %v", list, err)
+	}
 }

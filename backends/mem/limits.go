@@ -112,7 +112,7 @@ func (l *limits) giveSpace(n int64) {
 	l.spaceUsed -= n
 }
 
-// resize sets limits; a negative one stays. One below what is in use is refused, as tmpfs does at a remount
+// resize sets limits; one of zero stays. One below what is in use is refused, as tmpfs does at a remount
 // (shmem_reconfigure).
 func (l *limits) resize(bytes, nodes int64) error {
 	l.mu.Lock()
@@ -123,10 +123,10 @@ func (l *limits) resize(bytes, nodes int64) error {
 	if s := spaceOf(nodes); s > 0 && s < l.spaceUsed {
 		return belowUse("number of nodes", fmt.Sprint(nodes), fmt.Sprint(nodesOf(l.spaceUsed)))
 	}
-	if bytes >= 0 {
+	if bytes > 0 {
 		l.bytes = roundUp(bytes)
 	}
-	if nodes >= 0 {
+	if nodes > 0 {
 		l.space = spaceOf(nodes)
 	}
 	return nil

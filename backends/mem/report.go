@@ -9,7 +9,7 @@ import (
 // Usage answers limits and use, the same for every node.
 func (a *Arena) Usage(regions.NodeID) (regions.Usage, error) { return a.limits.usage(), nil }
 
-// Resize sets limits: Invalid for one below what is in use.
+// Resize sets limits: Invalid for one below what is in use. Zero leaves one as it is, regions.Unlimited takes it away.
 func (a *Arena) Resize(bytes, nodes int64) error { return a.limits.resize(bytes, nodes) }
 
 // Properties are the arena's declared differences.

@@ -19,15 +19,16 @@ const (
 func isACL(name string) bool { return name == accessName || name == defaultName }
 
 // checkXattr refuses names that tmpfs does not keep (Linux fs/xattr.c, xattr_resolve_name), and those in the user.
-// namespace of anything but regions and directories, for which refusal is the answer (xattr_permission).
-func (n *node) checkXattr(name string, value []byte, refusal error) error {
+// namespace of anything but regions and directories, for which refusal is the answer (xattr_permission). For a name of
+// the arena's own the answer is own.
+func (n *node) checkXattr(name string, value []byte, refusal, own error) error {
 	switch {
 	case name == "" || len(name) > xattrNameMax:
 		return regions.Range
 	case len(value) > xattrValueMax:
 		return regions.TooBig
 	case regions.OwnXattr(name):
-		return refusal
+		return own
 	}
 	if isACL(name) {
 		return nil
@@ -50,7 +51,7 @@ func (a *Arena) Getxattr(id regions.NodeID, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.checkXattr(name, nil, regions.NoData); err != nil {
+	if err := n.checkXattr(name, nil, regions.NoData, regions.NoData); err != nil {
 		return nil, err
 	}
 	n.mu.RLock()
@@ -74,7 +75,7 @@ func (a *Arena) Setxattr(id regions.NodeID, name string, value []byte, flags reg
 	if flags&^(regions.XattrCreate|regions.XattrReplace|regions.XattrKillSetGID) != 0 {
 		return regions.Invalid
 	}
-	if err := n.checkXattr(name, value, regions.NotPermitted); err != nil {
+	if err := n.checkXattr(name, value, regions.NotPermitted, regions.NotPermitted); err != nil {
 		return err
 	}
 	n.mu.Lock()
@@ -124,7 +125,7 @@ func (a *Arena) Removexattr(id regions.NodeID, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := n.checkXattr(name, nil, regions.NotPermitted); err != nil {
+	if err := n.checkXattr(name, nil, regions.NotPermitted, regions.NoData); err != nil {
 		return err
 	}
 	n.mu.Lock()
