@@ -102,7 +102,6 @@ func UnprivilegedLacks() Lacks {
 		Privilege:  "the server has no privilege: own files only",
 		OtherUsers: "no allow_other for an ordinary user's mount",
 		OwnRoom:    "the arena is a directory of /dev/shm, whose room it shares",
-		ACLs:       "without privilege the server cannot act as the owner that ACLs are checked against",
 	})
 }
 

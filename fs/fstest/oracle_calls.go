@@ -17,7 +17,7 @@ type op struct {
 type world struct {
 	Client
 	files [openSlots]File
-	vague bool // where data is: copy_file_range may keep holes, what is only allocated may be one
+	vague bool // where data is: copy_file_range may keep holes, what is only allocated may be one, what is stored not yet be known
 }
 
 // openSlots is how many files a sequence has open at most.

@@ -20,6 +20,8 @@ func fileCalls() []callKind {
 		{10, callWriteAt, nil},
 		{4, callWrite, nil},
 		{4, callRead, nil},
+		{4, callStore, []Feature{SharedMaps}},
+		{3, callLoad, []Feature{SharedMaps}},
 		{4, callFtruncate, nil},
 		{5, callAllocate, nil},
 		{4, callSeek, []Feature{SmallPages}},
@@ -123,6 +125,39 @@ func callWrite(g generator) op {
 		return w.onFile(slot, func(f File) string {
 			n, err := f.Write(p)
 			return show(err, n)
+		})
+	}}
+}
+
+// memory is a file that can be mapped.
+type memory interface {
+	Store(p []byte, off int64) error
+	Load(p []byte, off int64) error
+}
+
+// callStore writes a byte behind the store, so that both trees have moved the time of modification: whether a store
+// does depends on which fault came first.
+func callStore(g generator) op {
+	slot, off, p := g.slot(), g.offset(), bytes.Repeat([]byte{byte(1 + g.choose(255))}, g.length())
+	return op{fmt.Sprintf("store %d at %d %d bytes", slot, off, len(p)), func(w *world) string {
+		w.vague = true
+		return w.onFile(slot, func(f File) string {
+			err := f.(memory).Store(p, off)
+			if err == nil {
+				_, err = f.WriteAt(p[:1], off)
+			}
+			return show(err)
+		})
+	}}
+}
+
+func callLoad(g generator) op {
+	slot, off, length := g.slot(), g.offset(), g.length()
+	return op{fmt.Sprintf("load %d at %d %d bytes", slot, off, length), func(w *world) string {
+		return w.onFile(slot, func(f File) string {
+			p := make([]byte, length)
+			err := f.(memory).Load(p, off)
+			return showRead(p, length, err)
 		})
 	}}
 }

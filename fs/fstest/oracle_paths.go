@@ -6,7 +6,8 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// pathCalls are the calls by path.
+// pathCalls are the calls by path. ACLs at random need privilege: a server that is an ordinary user cannot keep its
+// record of a region whose inherited ACL takes the owner's own right to write away.
 func pathCalls() []callKind {
 	return []callKind{
 		{6, callMkdir, nil},
@@ -28,8 +29,8 @@ func pathCalls() []callKind {
 		{4, callSetxattr, []Feature{UserXattrs}},
 		{2, callGetxattr, []Feature{UserXattrs}},
 		{2, callRemovexattr, []Feature{UserXattrs}},
-		{2, callSetACL, []Feature{ACLs}},
-		{1, callRemoveACL, []Feature{ACLs}},
+		{2, callSetACL, []Feature{ACLs, Privilege}},
+		{1, callRemoveACL, []Feature{ACLs, Privilege}},
 	}
 }
 
