@@ -262,3 +262,47 @@ func TestMountHelperAndConfiguration(t *testing.T) {
 		t.Errorf("umount: %+v", r)
 	}
 }
+
+// mount(8) and fstab find the helper that `make install` puts into /sbin.
+func TestMountCommandAndFstab(t *testing.T) {
+	needRoot(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const helper = "/sbin/mount.shmfs"
+	switch err := os.Symlink(path, helper); {
+	case err == nil:
+		t.Cleanup(func() { os.Remove(helper) })
+	case !os.IsExist(err):
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Cleanup(func() { shmfs(t, "umount", "--lazy", dir) })
+	fstab := filepath.Join(t.TempDir(), "fstab")
+	line := "none " + dir + " shmfs size=24M,nofail,x-systemd.automount 0 0\n"
+	if err := os.WriteFile(fstab, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		size int
+	}{
+		{[]string{"-t", "shmfs", "none", dir, "-o", "size=16M"}, 16 << 20},
+		{[]string{"--fstab", fstab, dir}, 24 << 20},
+	} {
+		if r := run(t, exec.Command("mount", c.args...)); r.code != 0 {
+			t.Fatalf("mount %q: %+v", c.args, r)
+		}
+		if got := (&mount{dir: dir}).number(t, "arena_size_bytes"); got != c.size {
+			t.Errorf("mount %q: arena_size_bytes %d, want %d", c.args, got, c.size)
+		}
+		if r := run(t, exec.Command("umount", dir)); r.code != 0 {
+			t.Fatalf("umount: %+v", r)
+		}
+		(&mount{dir: dir, ended: make(chan struct{})}).waitFor(t, "the arena's end", func() bool {
+			_, err := os.Lstat(filepath.Dir(tmpfs.Place(dir, 0)))
+			return os.IsNotExist(err)
+		})
+	}
+}

@@ -140,12 +140,12 @@ func (m *mount) waitFor(t *testing.T, what string, is func() bool) {
 		select {
 		case <-m.ended:
 			if !is() {
-				t.Fatalf("the server ended before %s: %s", what, m.stderr)
+				t.Fatalf("the server ended before %s: %v", what, m.stderr)
 			}
 		default:
 		}
 		if time.Now().After(end) {
-			t.Fatalf("still waiting for %s: %s", what, m.stderr)
+			t.Fatalf("still waiting for %s: %v", what, m.stderr)
 		}
 	}
 }
