@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,10 +102,25 @@ func End(place string) error {
 			return &os.PathError{Op: "umount", Path: place, Err: err}
 		}
 	}
-	if err := os.RemoveAll(filepath.Dir(place)); err != nil {
+	if err := removeAll(filepath.Dir(place)); err != nil {
 		return err
 	}
 	return leave(filepath.Dir(filepath.Dir(place)))
+}
+
+// removeAll removes a tree, directories that were closed to their own owner too.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			os.Chmod(path, 0o700) // before it is read; what cannot be opened up fails below
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
 }
 
 // leave takes the directory of all arenas away if this was the last.

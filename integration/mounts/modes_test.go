@@ -139,4 +139,11 @@ func TestAsNobody(t *testing.T) {
 	}
 	conform(t, dir, fstest.UnprivilegedLacks())
 	leaveNothing(t, m)
+	closed := filepath.Join(dir, "closed")
+	if err := os.MkdirAll(filepath.Join(closed, "below"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(closed, 0); err != nil { // must not keep the arena from ending
+		t.Fatal(err)
+	}
 }
