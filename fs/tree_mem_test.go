@@ -33,6 +33,19 @@ func TestTreeWithHandles(t *testing.T) {
 	conform(t, fs.NewTree(regions.NewManager(arena), fs.Options{Control: fakeControl{}}))
 }
 
+func TestTreeFull(t *testing.T) {
+	limited := mem.Options{Bytes: 16 << 20, Nodes: 500}
+	for name, arena := range map[string]regions.Arena{
+		"Stateless":   mem.New(limited),
+		"WithHandles": withHandles{mem.New(limited)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := fstest.InProcess(fs.NewTree(regions.NewManager(arena), fs.Options{}))
+			fstest.RunFull(t, fstest.Config{Root: root, Lacks: fstest.InProcessLacks()})
+		})
+	}
+}
+
 // conform runs the suite on a tree, and asks afterwards for what is left in it.
 func conform(t *testing.T, tree *fs.Tree) {
 	t.Helper()

@@ -13,10 +13,16 @@ func TestMain(m *testing.M) { os.Exit(fstest.Main(m)) }
 
 // TestTmpfs holds the cases against what they were written after.
 func TestTmpfs(t *testing.T) {
-	fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, tmpfs(t)), Lacks: tmpfsLacks()})
+	fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, tmpfs(t, "mode=1777")), Lacks: tmpfsLacks()})
 }
 
-func TestPosixtest(t *testing.T) { fstest.RunPosixtest(t, tmpfs(t), tmpfsLacks()) }
+func TestTmpfsFull(t *testing.T) {
+	tmpfsLacks().Need(t, fstest.Privilege)
+	root := fstest.Mounted(t, tmpfs(t, "size=16m,nr_inodes=500"))
+	fstest.RunFull(t, fstest.Config{Root: root, Lacks: tmpfsLacks()})
+}
+
+func TestPosixtest(t *testing.T) { fstest.RunPosixtest(t, tmpfs(t, "mode=1777"), tmpfsLacks()) }
 
 // tmpfsLacks adds what a test without privilege cannot ask for.
 func tmpfsLacks() fstest.Lacks {
@@ -31,7 +37,7 @@ func tmpfsLacks() fstest.Lacks {
 }
 
 // tmpfs mounts one of its own, so that nobody else moves its numbers; without privilege it is a directory of /dev/shm.
-func tmpfs(t *testing.T) string {
+func tmpfs(t *testing.T, options string) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		dir, err := os.MkdirTemp("/dev/shm", "fstest-")
@@ -42,7 +48,7 @@ func tmpfs(t *testing.T) string {
 		return dir
 	}
 	dir := t.TempDir()
-	if err := unix.Mount("fstest", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, "mode=1777"); err != nil {
+	if err := unix.Mount("fstest", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, options); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -54,7 +60,8 @@ func tmpfs(t *testing.T) string {
 	return dir
 }
 
-// TestDirectory tests whatever is mounted at $SHMFS_FSTEST_DIR, in the mode $SHMFS_FSTEST_MODE.
+// TestDirectory tests whatever is mounted at $SHMFS_FSTEST_DIR, in the mode $SHMFS_FSTEST_MODE; with $SHMFS_FSTEST_FULL
+// it is also filled.
 func TestDirectory(t *testing.T) {
 	dir := os.Getenv("SHMFS_FSTEST_DIR")
 	if dir == "" {
@@ -65,5 +72,8 @@ func TestDirectory(t *testing.T) {
 		"tmpfs": tmpfsLacks(), "huge": fstest.PassthroughLacks().And(fstest.HugeLacks()),
 	}[os.Getenv("SHMFS_FSTEST_MODE")]
 	t.Run("Run", func(t *testing.T) { fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, dir), Lacks: lacks}) })
+	if os.Getenv("SHMFS_FSTEST_FULL") != "" {
+		t.Run("Full", func(t *testing.T) { fstest.RunFull(t, fstest.Config{Root: fstest.Mounted(t, dir), Lacks: lacks}) })
+	}
 	t.Run("Posixtest", func(t *testing.T) { fstest.RunPosixtest(t, dir, lacks) })
 }
