@@ -133,11 +133,20 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 	a, err := m.Arena.Rename(r)
 	if err == nil {
 		m.books.removed(&a)
-		if r.Flags&RenameWhiteout != 0 {
-			m.books.made(&Attr{Mode: TypeChar})
-		}
+		m.countWhiteout(r)
 	}
 	return a, err
+}
+
+// countWhiteout takes note of what a rename left behind: nothing, if both names were the same node's.
+func (m *Manager) countWhiteout(r Rename) {
+	if r.Flags&RenameWhiteout == 0 {
+		return
+	}
+	a, err := m.Arena.Lookup(r.Dir, r.Name)
+	if err == nil && a.Type() == TypeChar && a.Nlink == 1 {
+		m.books.made(&a)
+	}
 }
 
 // Getattr reads attributes, and takes note of the size.

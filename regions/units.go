@@ -21,9 +21,9 @@ func ParseSize(s string) (int64, error) {
 	}
 	digits := strings.TrimRight(text, "BKMGTPbkmgtpi")
 	unit := strings.ToUpper(text[len(digits):])
-	unit = strings.TrimSuffix(strings.TrimSuffix(unit, "B"), "I")
+	unit, binary := strings.CutSuffix(strings.TrimSuffix(unit, "B"), "I")
 	shift, ok := unitShift[unit]
-	if !ok || digits == "" {
+	if !ok || digits == "" || binary && unit == "" {
 		return 0, sizeError(s)
 	}
 	if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
@@ -57,7 +57,7 @@ func sizeError(s string) error {
 func FormatSize(n int64) string {
 	const units = "KMGTPE"
 	if n < 0 {
-		return "-" + FormatSize(-n)
+		return "-" + FormatSize(-max(n, -math.MaxInt64)) // the least int64 has no opposite
 	}
 	if n < 1024 {
 		return strconv.FormatInt(n, 10)

@@ -1,0 +1,177 @@
+package regions
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// kernel is a fake one that knows who holds what.
+type kernel struct {
+	mu    sync.Mutex // guards the rest; taken alone
+	held  map[NodeID]bool
+	freed []NodeID
+	calls []string
+	err   error
+}
+
+func (k *kernel) probe(n NodeID) (bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.calls = append(k.calls, "probe")
+	return k.held[n], k.err
+}
+
+func (k *kernel) users() *users {
+	u := newUsers(k.probe)
+	u.freed = func(n NodeID) { k.freed = append(k.freed, n) }
+	u.unhold = func(NodeID) { k.calls = append(k.calls, "unhold") }
+	u.written = func(NodeID) { k.calls = append(k.calls, "written") }
+	return u
+}
+
+func TestUseCountsDescriptors(t *testing.T) {
+	k := &kernel{}
+	u := k.users()
+	u.opened(5, false)
+	u.opened(5, true)
+	if got, want := u.use(5), (Use{Opens: 2, Writers: 1, InUse: true}); got != want {
+		t.Errorf("use %+v, want %+v", got, want)
+	}
+	if len(k.calls) != 0 {
+		t.Errorf("the kernel was asked although counts tell: %q", k.calls)
+	}
+	u.released(5, true)
+	if got, want := u.use(5), (Use{Opens: 1, InUse: true}); got != want {
+		t.Errorf("use %+v, want %+v", got, want)
+	}
+	u.released(5, false)
+	if got := u.use(5); got != (Use{}) {
+		t.Errorf("use after the last release %+v", got)
+	}
+	if got := u.use(6); got != (Use{}) {
+		t.Errorf("use of what was never opened %+v", got)
+	}
+	u.released(5, false) // once more is nothing
+	if !slices.Equal(k.freed, []NodeID{5}) {
+		t.Errorf("freed %v, want 5 once", k.freed)
+	}
+}
+
+// TestMappedRegionStaysInUse: a release is not the end of a use.
+func TestMappedRegionStaysInUse(t *testing.T) {
+	k := &kernel{held: map[NodeID]bool{5: true}}
+	u := k.users()
+	u.opened(5, true)
+	u.released(5, true)
+	if got, want := u.use(5), (Use{InUse: true}); got != want {
+		t.Errorf("use of a mapped region %+v, want %+v", got, want)
+	}
+	if want := []string{"unhold", "probe"}; !slices.Equal(k.calls, want) {
+		t.Errorf("calls %q, want %q", k.calls, want)
+	}
+	if got := u.unseen(); !slices.Equal(got, []NodeID{5}) {
+		t.Errorf("may have grown unseen: %v, want 5", got)
+	}
+	k.held[5], k.calls = false, nil
+	if u.settle(5) || !slices.Equal(k.freed, []NodeID{5}) {
+		t.Errorf("unmapped, but freed is %v", k.freed)
+	}
+	if want := []string{"unhold", "probe", "written"}; !slices.Equal(k.calls, want) {
+		t.Errorf("calls %q, want %q", k.calls, want)
+	}
+	if got := u.unseen(); len(got) != 0 {
+		t.Errorf("may have grown unseen: %v", got)
+	}
+}
+
+// TestProbeThatFailsFrees: what cannot be asked (the region is gone) is nobody's.
+func TestProbeThatFailsFrees(t *testing.T) {
+	k := &kernel{held: map[NodeID]bool{5: true}, err: errors.New("stale")}
+	u := k.users()
+	u.opened(5, false)
+	u.released(5, false)
+	if u.settle(5) || len(k.freed) != 1 {
+		t.Errorf("freed %v", k.freed)
+	}
+}
+
+func TestWithoutProbeTheLastReleaseFrees(t *testing.T) {
+	k := &kernel{}
+	u := k.users()
+	u.probe = nil
+	u.opened(5, true)
+	u.opened(5, false)
+	u.released(5, true)
+	if len(k.freed) != 0 {
+		t.Error("freed while open")
+	}
+	u.released(5, false)
+	if !slices.Equal(k.freed, []NodeID{5}) || !slices.Equal(k.calls, []string{"written"}) {
+		t.Errorf("freed %v, calls %q", k.freed, k.calls)
+	}
+}
+
+// TestIdleRegionsAreSettledInTurn: the oldest is asked for when idleRegions others were released after it.
+func TestIdleRegionsAreSettledInTurn(t *testing.T) {
+	k := &kernel{held: map[NodeID]bool{2: true}}
+	u := k.users()
+	use := func(n NodeID) {
+		u.opened(n, false)
+		u.released(n, false)
+	}
+	for n := NodeID(1); n <= idleRegions; n++ {
+		use(n)
+	}
+	if len(k.calls) != 0 {
+		t.Fatalf("%d calls while there is room", len(k.calls))
+	}
+	for n := NodeID(1); n <= 3; n++ {
+		use(idleRegions + n)
+	}
+	if want := []NodeID{1, 3}; !slices.Equal(k.freed, want) {
+		t.Errorf("freed %v, want %v: 2 is mapped", k.freed, want)
+	}
+	u.opened(4, false)
+	use(2 * idleRegions)
+	if slices.Contains(k.freed, 4) {
+		t.Error("4 was freed although it is open again")
+	}
+}
+
+func TestHeldAsksForAll(t *testing.T) {
+	k := &kernel{held: map[NodeID]bool{1: true}}
+	u := k.users()
+	for n := NodeID(1); n <= 3; n++ {
+		u.opened(n, false)
+		u.released(n, false)
+	}
+	u.opened(4, false)
+	u.opened(4, true)
+	if regions, opens := u.held(); regions != 2 || opens != 2 {
+		t.Errorf("%d regions and %d descriptors, want 2 (1 is mapped, 4 open) and 2", regions, opens)
+	}
+	if got := u.unseen(); !slices.Equal(got, []NodeID{4}) {
+		t.Errorf("open for writing: %v, want 4", got)
+	}
+}
+
+func TestUsersAtOnce(t *testing.T) {
+	u := newUsers(func(NodeID) (bool, error) { return false, nil })
+	var all sync.WaitGroup
+	for w := range 4 {
+		all.Go(func() {
+			for i := range 2000 {
+				n := NodeID(i%7 + 1)
+				u.opened(n, w%2 == 0)
+				u.use(n)
+				u.released(n, w%2 == 0)
+			}
+		})
+	}
+	all.Wait()
+	if regions, opens := u.held(); regions != 0 || opens != 0 {
+		t.Errorf("%d regions and %d descriptors left", regions, opens)
+	}
+}
