@@ -37,7 +37,7 @@ func compare(t *testing.T, program []byte) {
 
 func TestLikeTmpfs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	for range 100 {
+	for range 60 {
 		program := make([]byte, 1000)
 		for i := range program {
 			program[i] = byte(rng.Uint32())

@@ -1,7 +1,6 @@
 package mem
 
 import (
-	"bytes"
 	"errors"
 	"math"
 	"testing"
@@ -266,63 +265,6 @@ func TestUnlimitedIsNoLimit(t *testing.T) {
 	}
 }
 
-func TestCopyKeepsHoles(t *testing.T) {
-	a := New(Options{Bytes: 4 * pageSize})
-	from, src := make1(t, a, "src")
-	to, dst := make1(t, a, "dst")
-	src.WriteAt([]byte("data"), 1<<30)
-	src.Truncate(1<<30 + 10*pageSize)
-	src.WriteAt([]byte("end"), 1<<30+9*pageSize)
-	n, err := a.CopyRange(src, 0, dst, 0, math.MaxInt64)
-	one, _ := a.Getattr(from.Node)
-	other, _ := a.Getattr(to.Node)
-	if n != one.Size || err != nil || other.Size != one.Size || other.Blocks != one.Blocks {
-		t.Errorf("copied %d (%v): %+v, want the size and blocks of %+v", n, err, other, one)
-	}
-	if n, err = a.CopyRange(src, 1<<30, dst, 1<<40, 100); n != 0 || !errors.Is(err, regions.NoSpace) {
-		t.Errorf("copy into a full arena: %d, %v", n, err)
-	}
-	dst.Truncate(1 << 30)
-	if n, err = a.CopyRange(src, 1<<30, dst, 1<<30-pageSize, 10*pageSize); n == 0 || err != nil {
-		t.Errorf("copy of which a part fits: %d, %v", n, err)
-	}
-	stranger, f := New(Options{}), regions.File(nil)
-	_, f = make1(t, stranger, "f")
-	for _, files := range [][2]regions.File{{f, dst}, {src, f}, {nil, dst}} {
-		if _, err := a.CopyRange(files[0], 0, files[1], 0, 1); !errors.Is(err, regions.NotSupported) {
-			t.Errorf("copy between arenas: %v", err)
-		}
-	}
-	if _, err := a.CopyRange(src, 0, dst, math.MaxInt64, 1); !errors.Is(err, regions.FileTooBig) {
-		t.Errorf("copy to the largest offset: %v", err)
-	}
-}
-
-func TestHeapAtTheLargestOffset(t *testing.T) {
-	m := &heapMemory{}
-	m.WriteAt([]byte("z"), math.MaxInt64-1)
-	if at, err := m.SeekExtent(math.MaxInt64-2, true); at != math.MaxInt64 || err != nil {
-		t.Errorf("the hole at the end: %d, %v", at, err)
-	}
-	if at, err := m.SeekExtent(0, false); at != math.MaxInt64&^(pageSize-1) || err != nil {
-		t.Errorf("data: %d, %v", at, err)
-	}
-	if got := m.Missing(0, math.MaxInt64); got < math.MaxInt64-2*pageSize {
-		t.Errorf("missing: %d", got)
-	}
-	if got := m.Missing(5, 0); got != 0 {
-		t.Errorf("missing for nothing: %d", got)
-	}
-	m.Truncate(math.MaxInt64 - 1)
-	if err := m.Allocate(math.MaxInt64-2, 2, regions.AllocateZeroRange|regions.AllocateKeepSize); err != nil || m.Resident() != pageSize {
-		t.Errorf("zeroing the end: %v, resident %d", err, m.Resident())
-	}
-	m.Truncate(0)
-	if m.Resident() != 0 || len(m.chunks) != 0 {
-		t.Errorf("after truncating: %d resident in %d chunks", m.Resident(), len(m.chunks))
-	}
-}
-
 // TestDirectoryForgetsGaps: names that are gone take no room for ever.
 func TestDirectoryForgetsGaps(t *testing.T) {
 	a := New(Options{})
@@ -341,33 +283,4 @@ func TestDirectoryForgetsGaps(t *testing.T) {
 	if got := len(root.dir.order); got > 3 {
 		t.Errorf("%d places for 2 entries", got)
 	}
-}
-
-func FuzzParseACL(f *testing.F) {
-	f.Add([]byte(nil))
-	f.Add(acl{{aclUserObj, 6, aclNoID}, {aclGroupObj, 4, aclNoID}, {aclOther, 0, aclNoID}}.encode())
-	f.Add(acl{{aclUserObj, 7, aclNoID}, {aclUser, 5, 1}, {aclGroupObj, 5, aclNoID}, {aclMask, 7, aclNoID}, {aclOther, 1, aclNoID}}.encode())
-	f.Fuzz(func(t *testing.T, b []byte) {
-		l, err := parseACL(b)
-		if err != nil || l == nil {
-			return
-		}
-		again, err := parseACL(l.encode())
-		if err != nil || !bytes.Equal(again.encode(), l.encode()) || len(l.encode()) != len(b) {
-			t.Fatalf("%x is read as %v, and that as %v (%v)", b, l, again, err)
-		}
-		if !l.valid() {
-			return
-		}
-		mode := l.mode(0o7000)
-		if mode&^0o7777 != 0 || mode&0o7000 != 0o7000 {
-			t.Fatalf("%v gives mode %o", l, mode)
-		}
-		if got := l.withMode(0o751); got.mode(0) != 0o751 || !got.valid() {
-			t.Fatalf("%v with mode 751 is %v", l, got)
-		}
-		if got, mode := l.inherited(0o640); mode&^0o640 != 0 || got != nil && (!got.valid() || got.mode(0) != mode) {
-			t.Fatalf("%v inherited is %v with mode %o", l, got, mode)
-		}
-	})
 }
