@@ -8,7 +8,8 @@
 //
 // # Structure
 //
-// A file per group of operations: names.go, make.go, remove.go, rename.go, attributes.go, xattr.go, file.go, report.go.
+// A file per group of operations: names.go, make.go, remove.go, rename.go, attributes.go, xattr.go, file.go, copy.go,
+// report.go.
 // Below them: node.go, directory.go (entries and positions), acl.go (the kernel's arithmetic on ACLs), limits.go, and
 // heap.go, the default store.
 //
