@@ -88,8 +88,26 @@ func run(t *testing.T, cmd *exec.Cmd) ran {
 type mount struct {
 	dir    string
 	cmd    *exec.Cmd
-	stderr *bytes.Buffer
+	stderr *lockedBuffer
 	ended  chan struct{} // closed when the server has gone
+}
+
+// lockedBuffer is what a process writes while a test reads it.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // needRoot skips where mounts of root's cannot be made.
@@ -119,7 +137,7 @@ func serveAt(t *testing.T, dir string, prefix []string, args ...string) *mount {
 		t.Fatal(err)
 	}
 	line := append(append(prefix[:len(prefix):len(prefix)], path, "mount", "--foreground", dir), args...)
-	m := &mount{dir: dir, cmd: exec.Command(line[0], line[1:]...), stderr: &bytes.Buffer{}, ended: make(chan struct{})}
+	m := &mount{dir: dir, cmd: exec.Command(line[0], line[1:]...), stderr: &lockedBuffer{}, ended: make(chan struct{})}
 	m.cmd.Stderr = m.stderr
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)
