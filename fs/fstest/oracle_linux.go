@@ -23,11 +23,11 @@ func newOracle(t testing.TB) (Client, Lacks) {
 		}
 		t.Cleanup(func() { os.RemoveAll(dir) })
 		oracle := Mounted(t, dir)
-		return oracle, lacksOfKernel(t, oracle)
+		return oracle, lacksOfTmpfs(t, oracle)
 	}
 	oracle := &mounted{dir: fmt.Sprintf("/proc/self/fd/%d", fd), fd: fd}
 	t.Cleanup(func() { oracle.Close() })
-	return oracle, lacksOfKernel(t, oracle)
+	return oracle, lacksOfTmpfs(t, oracle)
 }
 
 // detachedTmpfs answers a descriptor of the root of a new tmpfs (fsopen(2), CAP_SYS_ADMIN).
@@ -43,8 +43,8 @@ func detachedTmpfs() (int, error) {
 	return unix.Fsmount(config, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NODEV)
 }
 
-// lacksOfKernel finds what this kernel's tmpfs cannot do.
-func lacksOfKernel(t testing.TB, oracle Client) Lacks {
+// lacksOfTmpfs finds what this kernel's tmpfs cannot do.
+func lacksOfTmpfs(t testing.TB, oracle Client) Lacks {
 	t.Helper()
 	lacks := TmpfsLacks()
 	if err := oracle.Setxattr(".", "user.probe", nil, 0); errors.Is(err, regions.NotSupported) {

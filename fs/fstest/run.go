@@ -25,6 +25,7 @@ type check struct {
 
 // Run tests the tree.
 func Run(t *testing.T, cfg Config) {
+	cfg.Lacks = cfg.Lacks.And(lacksOfKernel(t, cfg.Root))
 	t.Logf("lacking here: %q", cfg.Lacks.names())
 	group := func(name string, checks []check) {
 		t.Run(name, func(t *testing.T) { cfg.runAll(t, checks) })
