@@ -80,7 +80,7 @@ type Removers interface {
 	// answers the node's attributes as they are afterwards: Nlink 0 means that this was the last name.
 	Remove(parent NodeID, name string, dir bool) (Attr, error)
 	// Rename moves a name. It answers the attributes, afterwards, of what the new name stood for before
-	// (Node is NoNode if nothing).
+	// (Node is NoNode if nothing, and may be if the two were exchanged: then nothing lost a name).
 	Rename(r Rename) (Attr, error)
 	// Drop says that nobody can reach a node without names any more. For any other node it does nothing.
 	Drop(node NodeID)

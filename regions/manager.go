@@ -200,12 +200,18 @@ func (m *Manager) Opened(node NodeID, access Access) {
 // Released takes note that a descriptor was closed.
 func (m *Manager) Released(node NodeID, access Access) {
 	m.books.touched(node, m.now())
-	m.users.released(node, access&WriteAccess != 0)
+	if m.users.released(node, access&WriteAccess != 0) {
+		m.Forgotten(node)
+	}
 }
 
-// Forgotten takes note that the kernel does not know a node any more.
+// Forgotten takes note that the kernel does not know a node any more. One that is still open is dropped with its last
+// release. What is not open is asked for: a FORGET counts look-ups, and need not be the last one.
 func (m *Manager) Forgotten(node NodeID) {
-	m.users.settle(node) // FORGET counts look-ups: it need not be the last one
+	if m.users.forgotten(node) {
+		return
+	}
+	m.users.settle(node)
 	m.Arena.Drop(node)
 }
 

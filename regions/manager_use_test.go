@@ -56,6 +56,22 @@ func TestManagerForgets(t *testing.T) {
 	}
 }
 
+// RELEASE and FORGET are sent one after the other and may be served the other way round.
+func TestManagerKeepsWhatIsOpenThoughForgotten(t *testing.T) {
+	m := regions.NewManager(mem.New(mem.Options{}))
+	n := put(t, m, "f", region).Node
+	m.Opened(n, regions.ReadAccess)
+	must(m.Remove(regions.RootNode, "f", false))
+	m.Forgotten(n)
+	if _, err := m.Getattr(n); err != nil {
+		t.Errorf("open and forgotten: %v", err)
+	}
+	m.Released(n, regions.ReadAccess)
+	if _, err := m.Getattr(n); !errors.Is(err, regions.Stale) {
+		t.Errorf("released at last: %v, want %v", err, regions.Stale)
+	}
+}
+
 func TestManagerKnowsPrivileges(t *testing.T) {
 	m := regions.NewManager(mem.New(mem.Options{}))
 	plain, setID := put(t, m, "a", region).Node, put(t, m, "b", regions.TypeRegular|0o4755).Node

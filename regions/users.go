@@ -30,6 +30,7 @@ type userShard struct {
 
 type user struct {
 	opens, writers int32
+	forgotten      bool // the kernel forgot the node before the last release arrived
 	wrote          bool // it was open for writing: what it holds may have grown unseen
 }
 
@@ -64,19 +65,21 @@ func (u *users) opened(n NodeID, writer bool) {
 	}
 }
 
-func (u *users) released(n NodeID, writer bool) {
+// released answers whether the kernel forgot the node already: requests that nobody waits for overtake each other.
+func (u *users) released(n NodeID, writer bool) (forgotten bool) {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
 	x := s.users[n]
 	if x == nil || x.opens == 0 {
 		s.mu.Unlock()
-		return
+		return false
 	}
 	x.opens--
 	if writer {
 		x.writers--
 	}
 	last := x.opens == 0
+	forgotten = last && x.forgotten
 	if last && u.probe == nil {
 		u.freeLocked(s, n)
 	}
@@ -84,6 +87,20 @@ func (u *users) released(n NodeID, writer bool) {
 	if last && u.probe != nil {
 		u.settle(u.makeIdle(n))
 	}
+	return forgotten
+}
+
+// forgotten takes note that the kernel does not know n any more, and answers whether it is open all the same.
+func (u *users) forgotten(n NodeID) (open bool) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	if x == nil || x.opens == 0 {
+		return false
+	}
+	x.forgotten = true
+	return true
 }
 
 // makeIdle puts n behind the other idle regions and answers the one that falls out in front.
