@@ -22,7 +22,12 @@
 //	}
 //
 // What a mode cannot do is declared in [Lacks], each [Feature] with the reason; whatever needs it is skipped with that
-// reason, and Run logs how many were skipped and why.
+// reason, by one function, so that a run can count them. What the kernel cannot do Run adds
+// itself. [RunFull] fills a small tree, [RunPosixtest] runs go-fuse's cases.
+//
+// This package's own tests run on a plain tmpfs; on any other directory by
+//
+//	SHMFS_FSTEST_DIR=/mnt/shm SHMFS_FSTEST_MODE=passthrough go test -run TestDirectory ./fs/fstest
 //
 // The oracle prints the seed of a sequence that differs, and the shortest one found. In the environment,
 // SHMFS_FSTEST_SEED chooses the first seed and SHMFS_FSTEST_SEQUENCES how many there are, for a long run:

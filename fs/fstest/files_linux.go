@@ -143,7 +143,7 @@ func fileOtherFileSystem(t *testing.T, p place) {
 	ok(t, codeOf(unix.Stat(p.dir, &here)))
 	ok(t, codeOf(unix.Stat(other, &there)))
 	if here.Dev == there.Dev {
-		t.Skip("the temporary directory is on the tree under test")
+		skip(t, "another file system", "the temporary directory is on the tree under test")
 	}
 	put(t, p, "f", "x")
 	fails(t, codeOf(unix.Rename(p.path("f"), other+"/f")), regions.CrossDevice)

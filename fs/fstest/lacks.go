@@ -58,14 +58,20 @@ func (l Lacks) And(more Lacks) Lacks {
 	return both
 }
 
-// Need is the one place that skips: a test that needs what is lacking ends here, with the reason.
+// Need skips a test that needs what is lacking.
 func (l Lacks) Need(t *testing.T, features ...Feature) {
 	t.Helper()
 	for _, f := range features {
 		if why, lacking := l[f]; lacking {
-			t.Skipf("%s: %s", f, why)
+			skip(t, f, why)
 		}
 	}
+}
+
+// skip is the one place that skips, always with a reason.
+func skip(t testing.TB, lacking Feature, why string) {
+	t.Helper()
+	t.Skipf("%s: %s", lacking, why)
 }
 
 // names lists what is lacking, for the log.

@@ -81,20 +81,20 @@ func modeChownClears(t *testing.T, c Client) {
 
 func modeUmask(t *testing.T, c Client) {
 	defer c.Umask(c.Umask(0o027))
-	make := func(name string) {
+	create := func(name string) {
 		t.Helper()
 		f, err := c.Open(name, Write|Create, 0o666)
 		ok(t, err)
 		ok(t, f.Close())
 	}
-	make("f")
+	create("f")
 	modeOf(t, c, "f", 0o640)
 	ok(t, c.Mkdir("d", 0o777))
 	modeOf(t, c, "d", 0o750)
 	ok(t, c.Mknod("p", regions.TypeFIFO|0o666, 0))
 	modeOf(t, c, "p", 0o640)
 	c.Umask(0o777)
-	make("g")
+	create("g")
 	modeOf(t, c, "g", 0)
 	ok(t, c.Symlink("x", "l"))
 	modeOf(t, c, "l", 0o777)
@@ -203,7 +203,7 @@ func modeDefaultACLUmask(t *testing.T, c Client) {
 	ok(t, c.Mkdir("d", 0o755))
 	ok(t, c.Setxattr("d", defaultACL, namedACL(7, 1000, 7, 7, 7, 7), 0))
 	defer c.Umask(c.Umask(0o077))
-	for path, make := range map[string]func(string) error{
+	for path, create := range map[string]func(string) error{
 		"d/dir":  func(p string) error { return c.Mkdir(p, 0o666) },
 		"d/fifo": func(p string) error { return c.Mknod(p, regions.TypeFIFO|0o666, 0) },
 		"d/file": func(p string) error { return c.Mknod(p, regions.TypeRegular|0o666, 0) },
@@ -215,7 +215,7 @@ func modeDefaultACLUmask(t *testing.T, c Client) {
 			return f.Close()
 		},
 	} {
-		ok(t, make(path))
+		ok(t, create(path))
 		modeOf(t, c, path, 0o666)
 	}
 	ok(t, c.Mkdir("plain", 0o777))

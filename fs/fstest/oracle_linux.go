@@ -19,7 +19,7 @@ func newOracle(t testing.TB) (Client, Lacks) {
 	if err != nil {
 		dir, err := os.MkdirTemp("/dev/shm", "fstest-")
 		if err != nil {
-			t.Skip("no tmpfs here to compare with: ", err)
+			skip(t, "a tmpfs to compare with", err.Error())
 		}
 		t.Cleanup(func() { os.RemoveAll(dir) })
 		oracle := Mounted(t, dir)

@@ -7,6 +7,6 @@ import "testing"
 // newOracle skips: the file system to compare with is Linux's.
 func newOracle(t testing.TB) (Client, Lacks) {
 	t.Helper()
-	t.Skip("no tmpfs here to compare with")
+	skip(t, "a tmpfs to compare with", "it is Linux's")
 	return nil, nil
 }

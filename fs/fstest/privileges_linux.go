@@ -99,7 +99,7 @@ func privilegeStranger(t *testing.T, p place) {
 	ok(t, p.Mkdir("d", 0o755))
 	ok(t, p.Chown("d", 0, 4242))
 	ok(t, p.Chmod("d", 0o2777))
-	make := func(name string) func(*testing.T) {
+	create := func(name string) func(*testing.T) {
 		return func(t *testing.T) {
 			f, err := p.Open("d/"+name, Write|Create, 0o2755)
 			ok(t, err)
@@ -107,10 +107,10 @@ func privilegeStranger(t *testing.T, p place) {
 			ok(t, p.Mkdir("d/dir-"+name, 0o755))
 		}
 	}
-	nobody.as(t, "stranger", make("stranger"))
+	nobody.as(t, "stranger", create("stranger"))
 	modeOf(t, p, "d/stranger", 0o755)
 	modeOf(t, p, "d/dir-stranger", 0o2755)
-	user{uid: 1000, gid: 4242}.as(t, "member", make("member"))
+	user{uid: 1000, gid: 4242}.as(t, "member", create("member"))
 	modeOf(t, p, "d/member", 0o2755)
 }
 

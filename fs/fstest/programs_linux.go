@@ -41,7 +41,7 @@ func programTwoProcesses(t *testing.T, p place) {
 func programC(t *testing.T, p place) {
 	cc, err := exec.LookPath("cc")
 	if err != nil {
-		t.Skip("no C compiler here")
+		skip(t, "a C compiler", err.Error())
 	}
 	dir := t.TempDir()
 	source, binary := filepath.Join(dir, "share.c"), filepath.Join(dir, "share")
@@ -76,7 +76,7 @@ m[200:211] = b"from python"
 func programPython(t *testing.T, p place) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("no python3 here")
+		skip(t, "python3", err.Error())
 	}
 	m := mapFd(t, p.region(t, "f", 1), page, readWrite, unix.MAP_SHARED)
 	copy(m, "from here")
