@@ -45,6 +45,7 @@ func fill(ctx context.Context, a *archive, work string, k kernel, o options) (pl
 		a.file("etc/group", modeFile, []byte("root:x:0:\nnogroup:x:65534:\n")),
 		a.file("etc/fuse.conf", modeFile, []byte("user_allow_other\n")),
 		a.file("root/.keep", modeFile, nil),
+		a.file("sbin/.keep", modeFile, nil),
 		a.host("init", filepath.Join(work, guestProgram), modeProgram),
 		addTools(ctx, a),
 	)

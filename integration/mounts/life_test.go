@@ -166,6 +166,9 @@ func TestBusyIsNamedAndGoesOnServing(t *testing.T) {
 // A mapping outlives everything: its descriptor, its name, the server and the arena.
 func TestMappingOutlivesTheServer(t *testing.T) {
 	m := serve(t, "--size=64M")
+	if got := m.stat(t, "mode"); got != "passthrough" {
+		t.Skipf("without passthrough a page comes from the server: %s", m.stat(t, "mode_reason"))
+	}
 	f, err := os.OpenFile(filepath.Join(m.dir, "r"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		t.Fatal(err)
