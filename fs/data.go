@@ -43,6 +43,7 @@ func (t *Tree) Release(fh uint64) {
 	case h.dir != nil:
 		h.dir.Close()
 	case h.text != nil:
+		h.text.close()
 	default:
 		if h.file != nil {
 			h.file.Close()

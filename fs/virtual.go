@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmfs/shmfs/regions"
@@ -42,6 +43,8 @@ type virtuals struct {
 	root    VirtualDir
 	owner   uint32 // user who owns the files, and alone may write to them
 	started regions.Timestamp
+
+	held atomic.Int64 // bytes of content that open handles hold
 
 	mu    sync.Mutex // guards the rest; taken alone
 	nodes map[regions.NodeID]*virtualEntry
@@ -171,10 +174,20 @@ func (v *virtuals) open(ctx context.Context, c Caller, n regions.NodeID, access 
 		h.writer = w
 	}
 	if access&regions.ReadAccess != 0 {
+		if v.held.Load() > heldMost {
+			return nil, &regions.Refusal{Code: regions.Again, Reason: "readers hold too much of control files open",
+				Remedy: "close some of them: each has its own snapshot"}
+		}
 		h.content, err = e.File.Snapshot(ctx)
+		h.held = &v.held
+		v.held.Add(int64(len(h.content)))
 	}
 	return h, err
 }
+
+// heldMost is how many bytes of snapshots may be held before no more are made: anybody may read control files, and must
+// not take the server's memory with it. 100,000 regions are some 50 MB.
+const heldMost = 512 << 20
 
 func (v *virtuals) openDir(n regions.NodeID) (regions.Dir, error) {
 	e, err := v.get(n)
@@ -224,7 +237,14 @@ func (l *virtualListing) Close() error { return nil }
 // virtualHandle is an open virtual file.
 type virtualHandle struct {
 	content []byte
+	held    *atomic.Int64 // where content is counted; nil for nowhere
 	writer  VirtualWriter
+}
+
+func (h *virtualHandle) close() {
+	if h.held != nil {
+		h.held.Add(-int64(len(h.content)))
+	}
 }
 
 func (h *virtualHandle) read(p []byte, off int64) int {

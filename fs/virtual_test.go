@@ -240,3 +240,33 @@ func TestControlHidesArena(t *testing.T) {
 		}
 	}
 }
+
+// large is a control file of 200 MiB: its bytes are never touched.
+type large struct{}
+
+func (large) Snapshot(context.Context) ([]byte, error) { return make([]byte, 200<<20), nil }
+
+type largeDir struct{}
+
+func (largeDir) Names() []string { return []string{"large"} }
+func (largeDir) Find(name string) (fs.VirtualNode, bool) {
+	return fs.VirtualNode{File: large{}}, name == "large"
+}
+
+// Readers who hold snapshots open cannot take the server's memory: they are refused, until some are closed.
+func TestControlHeldOpen(t *testing.T) {
+	tree := newTree(fs.Options{Control: largeDir{}})
+	n := walk(t, tree, ".ctl", "large").Node
+	open := func() (uint64, error) { return tree.Open(t.Context(), fs.Caller{UID: 1}, n, regions.ReadAccess) }
+	var held []uint64
+	for range 3 {
+		fh, err := open()
+		want(t, "open", err, regions.OK)
+		held = append(held, fh)
+	}
+	_, err := open()
+	want(t, "one too many", err, regions.Again)
+	tree.Release(held[0])
+	_, err = open()
+	want(t, "after one was closed", err, regions.OK)
+}
