@@ -31,8 +31,10 @@ func lacksOfKernel(t *testing.T, root Client) Lacks {
 func lacksOfRelease(release string) Lacks {
 	lacks := Lacks{}
 	var major, minor int
-	if n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor); n == 2 && (major < 6 || major == 6 && minor < 6) {
-		lacks[BirthTime] = "FUSE asks for it since Linux 6.6 (FUSE_STATX), this is " + release
+	if n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor); n != 2 || major > 6 || major == 6 && minor >= 6 {
+		return lacks
 	}
+	lacks[BirthTime] = "FUSE asks for it since Linux 6.6 (FUSE_STATX), this is " + release
+	lacks[LongXattrNames] = "tmpfs keeps user attributes since Linux 6.6, on " + release + " shmfs keeps them under longer names"
 	return lacks
 }

@@ -21,6 +21,8 @@ const (
 	BirthTime Feature = "birth time"
 	// UserXattrs are those of the user namespace, which tmpfs stores since Linux 6.6.
 	UserXattrs Feature = "user xattrs"
+	// LongXattrNames are user attributes of names of up to 255 bytes.
+	LongXattrNames Feature = "long names of user xattrs"
 	// ZeroRange is FALLOC_FL_ZERO_RANGE, which tmpfs itself has not.
 	ZeroRange Feature = "zero range"
 	// Tmpfiles are O_TMPFILE.

@@ -286,7 +286,6 @@ func userXattrs(t *testing.T, p place) {
 		ok(t, p.Setxattr("writable", "user.a", []byte("2"), 0))
 		_, err = p.Getxattr("hidden", "user.a")
 		fails(t, err, regions.AccessDenied)
-		fails(t, p.Setxattr("writable", "security.a", []byte("1"), 0), regions.NotPermitted)
 	})
 }
 
