@@ -52,7 +52,7 @@ func (s suite) skipped(series string) string {
 }
 
 // slow are minutes in an emulator, and about the number of names, which is the same code in every kernel.
-const slow = "/Posixtest/OpenSymlinkRace|/Conformance/Listing/Many|/Conformance/Names"
+const slow = "/Posixtest/OpenSymlinkRace|/Conformance/Listing/Many|/Conformance/Names|/Conformance/Stress/Names"
 
 // suites answers those for packages named on the command line, or all that ask the kernel something.
 func suites(packages []string) []suite {

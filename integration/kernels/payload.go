@@ -85,7 +85,7 @@ func addTests(a *archive, work string, s suite, k kernel, o options) (plan.Step,
 		Name:  s.room,
 		Argv:  []string{"/" + program, "-test.v", "-test.timeout=" + o.limit.String(), "-test.run=" + o.run, "-test.skip=" + s.skipped(k.series)},
 		Dir:   "/" + dir,
-		Env:   []string{"SHMFS_BINARY=/bin/shmfs"},
+		Env:   []string{"SHMFS_BINARY=/bin/shmfs", "SHMFS_FSTEST_SEQUENCES=10"}, // a tenth: an emulator is slow
 		Limit: o.limit + time.Second,
 	}, nil
 }
