@@ -97,7 +97,9 @@ func (m *Manager) makeAndOpen(dir NodeID, name string, spec Spec) (a Attr, f Fil
 		a, err = m.Make(dir, name, spec)
 	}
 	if err == nil && !m.Properties().Stateless {
-		f, err = m.Open(a.Node, ReadAccess|WriteAccess)
+		if f, err = m.Open(a.Node, ReadAccess|WriteAccess); err != nil && name == "" {
+			m.Arena.Drop(a.Node)
+		}
 	}
 	return a, f, err
 }

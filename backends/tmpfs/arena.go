@@ -25,7 +25,6 @@ type Arena struct {
 	userXattr  bool        // whether this kernel's tmpfs keeps user. attributes
 	mounted    bool        // whether the tmpfs is ours
 	recordName string      // extended attribute of records; "" if they cannot be kept
-	recordMode uint32      // what a region's mode must have while its record is set (xattr(7): user. needs write permission)
 	noXattrAt  atomic.Bool // whether the kernel lacks getxattrat(2)
 	properties regions.Properties
 

@@ -12,18 +12,20 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// listing is an open directory. tmpfs gives each entry a position that stays its own (since Linux 6.6, fs/libfs.c
-// simple_offset), or moves a cursor with the descriptor (before): both are stable while entries come and go, as long
-// as it is this descriptor.
+// listing is an open directory. tmpfs gives each entry a position that stays its own while others come and go (Linux
+// 6.6, fs/libfs.c simple_offset). Before, a position is how many entries stand before it, which is no use to a FUSE
+// kernel that asks for one again: there, what the directory holds is read at once, and positions are of that.
 type listing struct {
 	arena *Arena
 	node  regions.NodeID
+	whole bool // read at once
 
 	mu   sync.Mutex // guards the rest: a descriptor has one position
 	fd   int
 	next uint64 // position of what left holds first, or else of the descriptor
 	left []byte // entries read and not yet given out
 	buf  []byte
+	all  []regions.Entry // of a whole listing
 }
 
 const listingBuffer = 32 << 10
@@ -34,7 +36,13 @@ func (a *Arena) OpenDir(n regions.NodeID) (regions.Dir, error) {
 	if err != nil {
 		return nil, code(err)
 	}
-	return &listing{arena: a, node: a.inner(n), fd: fd}, nil
+	return a.listing(a.inner(n), fd), nil
+}
+
+// listing lists the directory that fd has open. Positions are stable on kernels whose tmpfs keeps user. attributes:
+// both came with Linux 6.6.
+func (a *Arena) listing(n regions.NodeID, fd int) *listing {
+	return &listing{arena: a, node: n, fd: fd, whole: !a.userXattr}
 }
 
 func (l *listing) Read(off uint64, attrs bool, emit func(regions.Entry) bool) error {
@@ -42,6 +50,9 @@ func (l *listing) Read(off uint64, attrs bool, emit func(regions.Entry) bool) er
 	defer l.mu.Unlock()
 	if off < regions.FirstPosition {
 		off = 0
+	}
+	if l.whole {
+		return l.readWhole(off, attrs, emit)
 	}
 	if off != l.next || off == 0 {
 		if _, err := unix.Seek(l.fd, int64(off), unix.SEEK_SET); err != nil {
@@ -64,6 +75,46 @@ func (l *listing) Read(off uint64, attrs bool, emit func(regions.Entry) bool) er
 		}
 		if err := l.fill(); err != nil || len(l.left) == 0 {
 			return code(err)
+		}
+	}
+}
+
+// readWhole gives out what the directory held when it was last read from its start.
+func (l *listing) readWhole(off uint64, attrs bool, emit func(regions.Entry) bool) error {
+	if off == 0 || l.all == nil {
+		if err := l.load(); err != nil {
+			return code(err)
+		}
+	}
+	off = max(off, regions.FirstPosition-1)
+	for i := off - (regions.FirstPosition - 1); i < uint64(len(l.all)); i++ {
+		e := l.all[i]
+		e.Off = i + regions.FirstPosition
+		if attrs {
+			e.Attr, _ = l.arena.find(directory{fd: l.fd, node: l.node}, e.Name)
+		}
+		if !emit(e) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (l *listing) load() error {
+	if _, err := unix.Seek(l.fd, 0, unix.SEEK_SET); err != nil {
+		return err
+	}
+	l.all = nil
+	for {
+		if err := l.fill(); err != nil || len(l.left) == 0 {
+			return err
+		}
+		for len(l.left) > 0 {
+			e, size := parseDirent(l.left)
+			if e.Name != "." && e.Name != ".." {
+				l.all = append(l.all, e)
+			}
+			l.left = l.left[size:]
 		}
 	}
 }

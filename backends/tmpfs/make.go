@@ -3,6 +3,8 @@
 package tmpfs
 
 import (
+	"errors"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/shmfs/shmfs/regions"
@@ -82,7 +84,7 @@ func (a *Arena) openNew(d directory, name string, s regions.Spec, gid int) (regi
 	if name == "" {
 		path, flags = ".", unix.O_TMPFILE
 	}
-	fd, err := unix.Openat(d.fd, path, flags|unix.O_RDWR|unix.O_CLOEXEC, (s.Mode|a.recordMode)&regions.ModePerm)
+	fd, err := unix.Openat(d.fd, path, flags|unix.O_RDWR|unix.O_CLOEXEC, s.Mode&regions.ModePerm)
 	if err != nil {
 		return regions.Attr{}, -1, code(err)
 	}
@@ -118,16 +120,30 @@ func (a *Arena) finishRegion(fd int, s regions.Spec, gid int) (regions.Attr, err
 		return regions.Attr{}, code(err)
 	}
 	if a.recordName != "" && s.Record != (regions.Record{}) {
-		if err := unix.Fsetxattr(fd, a.recordName, s.Record.Encode(), 0); err != nil {
+		if err := setRecord(fd, a.recordName, s.Record.Encode()); err != nil {
 			return regions.Attr{}, code(err)
 		}
 	}
-	at, err := a.describe(fd)
-	if surplus := a.recordMode &^ s.Mode; err == nil && at.Mode&surplus != 0 {
-		at.Mode &^= surplus
-		err = code(unix.Fchmod(fd, at.Mode&regions.ModePerm))
+	return a.describe(fd)
+}
+
+// setRecord sets the record of a new region. A user. attribute needs write permission, whatever the descriptor was
+// opened for (xattr(7)): a region whose mode or inherited ACL denies it to its own maker is opened up meanwhile.
+func setRecord(fd int, name string, record []byte) error {
+	err := unix.Fsetxattr(fd, name, record, 0)
+	if err != unix.EACCES {
+		return err
 	}
-	return at, err
+	var at regions.Attr
+	if err := stat(fd, "", &at); err != nil {
+		return err
+	}
+	mode := at.Mode & regions.ModePerm
+	if err := unix.Fchmod(fd, mode|0o200); err != nil {
+		return err
+	}
+	err = unix.Fsetxattr(fd, name, record, 0)
+	return errors.Join(err, unix.Fchmod(fd, mode))
 }
 
 // applyDirectory does what the directory decides about a new node: the umask counts only without a default ACL

@@ -131,7 +131,7 @@ func Directory(dir string) (*Arena, error) {
 	}
 	a.nodes = &places{root: root, rootID: a.rootID, known: make(map[regions.NodeID]place)}
 	if a.userXattr {
-		a.recordName, a.recordMode = userRecord, 0o200
+		a.recordName = userRecord
 	}
 	a.properties = regions.Properties{Kind: "tmpfs", Losses: a.losses()}
 	return a, nil

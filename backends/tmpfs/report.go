@@ -62,7 +62,7 @@ func (a *Arena) walkOne(dir regions.NodeID, path string, fn func(regions.Item) e
 	if err != nil {
 		return code(err)
 	}
-	l := &listing{arena: a, node: a.inner(dir), fd: fd}
+	l := a.listing(a.inner(dir), fd)
 	defer l.Close()
 	if path != "" {
 		path += "/"

@@ -5,6 +5,7 @@ package tmpfs
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -284,6 +285,59 @@ func TestPlaceNamesAreReadableAndUnique(t *testing.T) {
 
 func TestArena(t *testing.T) {
 	backendtest.Run(t, func(t *testing.T) regions.Arena { return detached(t, Options{Bytes: 1 << 30, Nodes: 1 << 20}) })
+}
+
+// On kernels before 6.6 directories are read at once: what is there from the first read to the last is listed once,
+// though the kernel's positions move with every removal.
+func TestListingOfAnOldKernel(t *testing.T) {
+	a := detached(t, Options{})
+	a.userXattr = false
+	for i := range 100 {
+		region(t, a, fmt.Sprintf("r%02d", i))
+	}
+	d, err := a.OpenDir(regions.RootNode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	seen, off := map[string]int{}, uint64(0)
+	for more := true; more; {
+		more = false
+		err := d.Read(off, true, func(e regions.Entry) bool {
+			seen[e.Name]++
+			off, more = e.Off, true
+			return false // one at a time
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := fmt.Sprintf("r%02d", len(seen)%50*2); len(seen) < 50 {
+			a.Remove(regions.RootNode, name, false) // the even ones go
+		}
+	}
+	for i := 1; i < 100; i += 2 {
+		if name := fmt.Sprintf("r%02d", i); seen[name] != 1 {
+			t.Errorf("%s is listed %d times", name, seen[name])
+		}
+	}
+}
+
+func TestUserAttributesOfAnOldKernelAreRefusedAsByANewOne(t *testing.T) {
+	a := detached(t, Options{})
+	at := region(t, a, "r")
+	l, err := a.Make(regions.RootNode, "l", regions.Spec{Mode: regions.TypeSymlink | 0o777, Target: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kept := range []bool{true, false} {
+		a.userXattr = kept
+		if err := a.Setxattr(at.Node, "user.", nil, 0); !errors.Is(err, regions.Invalid) {
+			t.Errorf("kept by tmpfs %t: an empty name: %v, want %v", kept, err, regions.Invalid)
+		}
+		if err := a.Setxattr(l.Node, "user.x", nil, 0); !errors.Is(err, regions.NotPermitted) {
+			t.Errorf("kept by tmpfs %t: of a symlink: %v, want %v", kept, err, regions.NotPermitted)
+		}
+	}
 }
 
 // The arena of an ordinary user reaches nodes by where they stand. Root runs the suite on it too: what differs is how.

@@ -78,6 +78,11 @@ func (a *Arena) Setxattr(n regions.NodeID, name string, value []byte, flags regi
 		return regions.NotPermitted
 	}
 	const kernel = regions.XattrCreate | regions.XattrReplace
+	if a.stored(name) != name {
+		if err := a.checkUser(n, name); err != nil {
+			return err
+		}
+	}
 	err := a.withPath(n, func(path string) error {
 		return unix.Setxattr(path, a.stored(name), value, int(flags&kernel))
 	})
@@ -85,6 +90,21 @@ func (a *Arena) Setxattr(n regions.NodeID, name string, value []byte, flags regi
 		return a.dropSetGID(n)
 	}
 	return err
+}
+
+// checkUser refuses what the kernel would, if the name that it sees were in the user. namespace (fs/xattr.c,
+// xattr_permission).
+func (a *Arena) checkUser(n regions.NodeID, name string) error {
+	at, err := a.Getattr(n)
+	switch {
+	case err != nil:
+		return err
+	case !at.IsRegion() && !at.IsDir():
+		return regions.NotPermitted
+	case name == "user.":
+		return regions.Invalid
+	}
+	return nil
 }
 
 func (a *Arena) dropSetGID(n regions.NodeID) error {

@@ -32,7 +32,8 @@ func run(each time.Duration, stdout, stderr io.Writer) int {
 	failed := 0
 	for _, f := range parseList(out) {
 		fmt.Fprintf(stdout, "%s %s\n", f.pkg, f.name)
-		cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+f.name+"$", "-fuzztime", each.String(), f.pkg)
+		cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+f.name+"$", "-fuzztime", each.String(),
+			"-fuzzminimizetime", "10x", f.pkg)
 		cmd.Stdout, cmd.Stderr = stdout, stderr
 		if err := cmd.Run(); err != nil {
 			failed++
