@@ -32,6 +32,24 @@ func TestCached(t *testing.T) {
 	leaveNothing(t, m)
 }
 
+// A small arena that gets full: who wants more is told so, and nothing is lost.
+func TestFull(t *testing.T) {
+	for _, io := range []string{"auto", "cached"} {
+		t.Run(io, func(t *testing.T) {
+			m := serve(t, "--io="+io, "--size=16M", "--inodes=500", "--huge=never")
+			lacks := fstest.PassthroughLacks()
+			if m.stat(t, "mode") == "cached" {
+				lacks = fstest.CachedLacks()
+			}
+			fstest.RunFull(t, fstest.Config{Root: fstest.Mounted(t, m.dir), Lacks: lacks})
+			b, err := os.ReadFile(filepath.Join(m.dir, ".ctl/errors"))
+			if err != nil || !strings.Contains(string(b), "ENOSPC") || !strings.Contains(string(b), "remedy=") {
+				t.Errorf(".ctl/errors does not tell of it (%v):\n%s", err, b)
+			}
+		})
+	}
+}
+
 func conform(t *testing.T, dir string, lacks fstest.Lacks) {
 	t.Run("Conformance", func(t *testing.T) {
 		fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, dir), Lacks: lacks})
