@@ -49,7 +49,7 @@ func (c *console) boot(ctx context.Context, image, initramfs string) error {
 	err = cmd.Wait()
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("%w: out of time", errNoVerdict)
+		return fmt.Errorf("%w: %w", errNoVerdict, ctx.Err())
 	case err != nil:
 		return fmt.Errorf("qemu: %w: %s", err, strings.TrimSpace(stderr.String()))
 	case !c.judged:

@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -26,7 +28,11 @@ func main() {
 	flag.BoolVar(&o.verbose, "v", false, "show tests that pass, too")
 	flag.Parse()
 	o.series, o.suites = strings.Split(*series, ","), suites(flag.Args())
-	os.Exit(run(context.Background(), o, os.Stdout))
+	// A signal ends the guests and removes what was unpacked for them.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, o, os.Stdout)
+	stop()
+	os.Exit(code)
 }
 
 type options struct {
