@@ -32,7 +32,7 @@ func (s *serving) serveHeld(ctx context.Context) error {
 	}
 	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(s.signals)
-	s.options.behind, s.point, s.found = h.Behind, h.Point, h.Found
+	s.options.behind, s.point, s.found, s.restarts = h.Behind, h.Point, h.Found, h.Restarts
 	var out *os.File
 	if h.Ready > 0 {
 		out = inherited(h.Ready, "ready")
@@ -62,7 +62,6 @@ func (s *serving) takeOver(ctx context.Context, h held) error {
 	if s.ledger, err = ledger.Open(h.Ledger); err != nil {
 		return err
 	}
-	s.ledger.Begin()
 	if err := s.attachArena(h.Arena); err != nil {
 		return err
 	}
@@ -95,7 +94,7 @@ func (s *serving) attachArena(fd int) (err error) {
 // adopt counts what is in the arena: now, where regions are found by their names, which the walk learns; behind the
 // first answers, where an earlier server was interrupted.
 func (s *serving) adopt(ctx context.Context) error {
-	if s.ledger.Starts() == 1 || !s.manager.Properties().Stateless {
+	if !s.resumed() || !s.manager.Properties().Stateless {
 		_, err := s.manager.Adopt(ctx)
 		return err
 	}
@@ -103,15 +102,20 @@ func (s *serving) adopt(ctx context.Context) error {
 	return nil
 }
 
+// resumed answers whether an earlier server served the mount.
+func (s *serving) resumed() bool { return s.restarts > 0 }
+
 // serveOn serves, and tells the keeper and who waits for the first server.
 func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 	tether, err := keeper.Attach(h.Tether, s.well, func() { os.Exit(exitOrphaned) })
 	if err != nil {
 		return err
 	}
+	if s.resumed() {
+		s.gap = time.Since(time.Unix(0, h.Died))
+	}
 	err = s.run(ctx, func(m mounted) error {
-		if h.Died > 0 {
-			s.ledger.SetGap(time.Now().UnixNano() - h.Died)
+		if s.resumed() {
 			go s.catchUp(ctx)
 		}
 		if err := tether.Ready(s.server.Resumable()); err != nil {
@@ -153,6 +157,6 @@ func (s *serving) keeperStats() control.KeeperStats {
 		return control.KeeperStats{}
 	}
 	return control.KeeperStats{
-		PID: s.ledger.Keeper(), Restarts: s.ledger.Starts() - 1, Gap: time.Duration(s.ledger.Gap()),
+		PID: s.ledger.Keeper(), Restarts: s.restarts, Gap: s.gap,
 	}
 }

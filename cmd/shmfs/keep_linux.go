@@ -32,7 +32,8 @@ type held struct {
 	Point      string `json:"point"`
 	Found      bool   `json:"found,omitempty"`  // the arena was there before
 	Behind     bool   `json:"behind,omitempty"` // nobody is at a terminal
-	Died       int64  `json:"died,omitempty"`   // when the last server died, in ns since 1970; 0 for the first
+	Restarts   uint64 `json:"restarts,omitempty"`
+	Died       int64  `json:"died,omitempty"` // when the last server died, in ns since 1970; 0 for the first
 }
 
 // kept is a keeper's side of a mount.
@@ -123,7 +124,8 @@ func (k *kept) command(tether *os.File, died time.Time, fresh bool) *exec.Cmd {
 	if died.IsZero() {
 		h.Ready = pass(k.ready)
 	} else {
-		h.Died = died.UnixNano()
+		k.restarts++
+		h.Died, h.Restarts = died.UnixNano(), k.restarts
 	}
 	text, err := json.Marshal(h)
 	if err != nil {

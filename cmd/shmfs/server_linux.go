@@ -42,7 +42,9 @@ type serving struct {
 	server  *gofuse.Server
 	ledger  *ledger.Ledger // nil without a keeper
 
-	connection int // a keeper's
+	connection int           // a keeper's
+	restarts   uint64        // servers that served before this one
+	gap        time.Duration // from the death of the last one to this one's service
 }
 
 // serve mounts, says when clients can use it, and serves until the mount has ended. On an error nothing is left.
@@ -234,7 +236,7 @@ func (s *serving) mounted() mounted {
 	if use, err := s.manager.Usage(regions.RootNode); err == nil && use.Bytes > 0 {
 		m.Size = int64(use.Bytes)
 	}
-	if s.found && (s.ledger == nil || s.ledger.Starts() == 1) {
+	if s.found && !s.resumed() {
 		m.Regions = s.manager.Totals().Regions
 	}
 	if want := s.options.config.Size; os.Geteuid() != 0 && want != policy.Default().Size {

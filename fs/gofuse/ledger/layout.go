@@ -56,8 +56,6 @@ type header struct {
 	oldest   uint32 // the oldest release's version that can use it
 	sections [8]section
 
-	starts    atomic.Uint64 // how many servers began
-	gap       atomic.Int64  // ns from the death of the last server but one to the first answer of the last
 	slotNext  atomic.Uint64 // requests that were given a slot
 	handles   atomic.Uint64 // handle records from here on were never used
 	backings  atomic.Uint64 // so for backings

@@ -95,18 +95,6 @@ func record[T any](l *Ledger, section int, i uint64) *T {
 	return (*T)(unsafe.Pointer(&l.mem[s.at+i*s.size]))
 }
 
-// Begin counts a server that starts, and answers how many have.
-func (l *Ledger) Begin() uint64 { return l.head.starts.Add(1) }
-
-// Starts answers how many servers have begun.
-func (l *Ledger) Starts() uint64 { return l.head.starts.Load() }
-
-// SetGap takes note for how many nanoseconds nobody answered, before this server did.
-func (l *Ledger) SetGap(ns int64) { l.head.gap.Store(ns) }
-
-// Gap answers that of the last server.
-func (l *Ledger) Gap() int64 { return l.head.gap.Load() }
-
 // Keeper answers the process that holds the ledger.
 func (l *Ledger) Keeper() int { return int(l.head.keeper.Load()) }
 
