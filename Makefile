@@ -51,6 +51,12 @@ $(addprefix cross-,$(SYSTEMS)): cross-%:
 bench: build ## speed beside tmpfs and go-fuse's loopback, into docs/benchmarks.md (as root, tens of minutes)
 	$(GO) run ./integration/bench -out docs/benchmarks.md -json docs/benchmarks.json
 
+KILLS ?= 1000
+
+.PHONY: chaos
+chaos: build ## kill the server of a busy mount KILLS (1000) times; no client may notice (as root)
+	$(GO) run ./integration/chaos -kills $(KILLS) $(if $(SEED),-seed $(SEED))
+
 .PHONY: fuzz
 fuzz: ## every fuzzer for FUZZTIME (10s)
 	$(GO) run ./integration/house/fuzz -time $(FUZZTIME)

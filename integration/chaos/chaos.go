@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -94,6 +96,10 @@ func Run(o Options) (r Report, err error) {
 	if err != nil {
 		return r, err
 	}
+	// In the cached way a page fault of a client waits for the server in the middle of Go code, and takes a processor
+	// of the scheduler along: who stops the server must still get one, and no garbage collection may wait for it.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(64))
+	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	stop, failed := make(chan struct{}), make(chan error, len(workers))
 	var all sync.WaitGroup
 	for name, w := range workers {
@@ -112,7 +118,10 @@ func Run(o Options) (r Report, err error) {
 	default:
 	}
 	r.Operations = c.operations.Load()
-	return r, errors.Join(err, m.checkAll(o, workers, r.Kills))
+	if err = errors.Join(err, m.checkAll(o, workers, r.Kills)); err != nil {
+		err = fmt.Errorf("%w\nthe keeper and its servers said:\n%s", err, m.said())
+	}
+	return r, err
 }
 
 // hire makes the clients, by name.

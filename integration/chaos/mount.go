@@ -96,6 +96,17 @@ func (m *mount) stop() error {
 	return nil
 }
 
+// said answers the end of the log, without what is said of every kill.
+func (m *mount) said() string {
+	var lines []string
+	for line := range strings.Lines(m.stderr.String()) {
+		if !strings.Contains(line, `how="signal: killed"`) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-20):], "")
+}
+
 // server answers the process that serves now, 0 for none.
 func (m *mount) server() int {
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", m.keeper.Process.Pid))
