@@ -5,6 +5,7 @@ package gofuse
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -27,8 +28,26 @@ const (
 	notifyResend = 7
 )
 
+// warm makes memory for requests that is there: a server that is killed while the kernel copies a request to a page that
+// has yet to be faulted in costs that request an EIO, because no page is given to the dying (Linux fs/fuse/dev.c,
+// fuse_dev_do_read; mm/gup.c, fatal_signal_pending). Memory that was used before is cleared when it is allocated again,
+// which faults it in. The library has as many buffers as it has readers.
+func warm() {
+	const page = 4096
+	buffers := make([][]byte, runtime.GOMAXPROCS(0)+2)
+	for i := range buffers {
+		buffers[i] = make([]byte, MaxRequest+4*page)
+		for at := 0; at < len(buffers[i]); at += page {
+			buffers[i][at] = 1
+		}
+	}
+	runtime.KeepAlive(buffers)
+	runtime.GC() // buffers is not used any more
+}
+
 // handOver begins, or goes on, with a ledger.
 func (s *Server) handOver(o Options, opts *fuse.MountOptions) error {
+	warm()
 	request, reply := s.ledger.Init()
 	first := len(request) == 0
 	if !first {
