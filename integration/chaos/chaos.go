@@ -68,6 +68,12 @@ func (c *clock) timed(fn func() error) error {
 	return err
 }
 
+// counted runs an operation that may take longer than some servers live: it begins again with each one.
+func (c *clock) counted(fn func() error) error {
+	c.operations.Add(1)
+	return fn()
+}
+
 // kinds lists the clients.
 var kinds = []struct {
 	name        string

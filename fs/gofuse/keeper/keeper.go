@@ -153,6 +153,13 @@ func (k *Keeper) attend(s *server) error {
 	for {
 		select {
 		case err := <-s.ended:
+			for words != nil { // what it said last
+				if word, open := <-words; open {
+					k.heard(s, word)
+				} else {
+					words = nil
+				}
+			}
 			return err
 		case word, open := <-words:
 			if !open {
