@@ -19,8 +19,9 @@ func watch(connection *os.File) (pending <-chan struct{}, stop func(), err error
 	if err != nil {
 		return nil, nil, err
 	}
-	found, done := make(chan struct{}), make(chan struct{})
+	found, done, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		defer in.Close()
 		for waits(connection, in, -1) {
 			select {
@@ -38,7 +39,7 @@ func watch(connection *os.File) (pending <-chan struct{}, stop func(), err error
 			}
 		}
 	}()
-	return found, func() { close(done); out.Close() }, nil
+	return found, func() { close(done); out.Close(); <-ended }, nil
 }
 
 // waits answers whether a request waits, as soon as one does or ms milliseconds are over; false at the end.

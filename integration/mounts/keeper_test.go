@@ -1,0 +1,184 @@
+//go:build linux
+
+package mounts
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// killServer kills the server of a mount, and not its keeper.
+func killServer(t *testing.T, m *mount) {
+	t.Helper()
+	if err := syscall.Kill(m.number(t, "server_pid"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each of these is a row of docs/reliability.md.
+
+func TestKilledServerIsNotNoticed(t *testing.T) {
+	m := serve(t, "--size=64M")
+	path := filepath.Join(m.dir, "r")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(1 << 20); err != nil {
+		t.Fatal(err)
+	}
+	mem, err := unix.Mmap(int(f.Fd()), 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(mem)
+	keeper := m.number(t, "keeper_pid")
+	for i := range 5 {
+		killServer(t, m)
+		mem[i]++
+		if err := os.Mkdir(filepath.Join(m.dir, fmt.Sprint("d", i)), 0o700); err != nil {
+			t.Errorf("mkdir after kill %d: %v", i, err)
+		}
+		if _, err := f.WriteAt([]byte{byte(i)}, 1<<19); err != nil {
+			t.Errorf("write after kill %d: %v", i, err)
+		}
+	}
+	for key, want := range map[string]int{"restarts_total": 5, "keeper_pid": keeper, "regions": 1, "directories": 5,
+		"open_descriptors": 1, "regions_in_use": 1, "region_bytes": 1 << 20} {
+		if got := m.number(t, key); got != want {
+			t.Errorf("%s is %d, want %d", key, got, want)
+		}
+	}
+	if mem[4] != 1 || mem[1<<19] != 4 {
+		t.Errorf("the mapping has %d and %d, want 1 and 4", mem[4], mem[1<<19])
+	}
+}
+
+func TestStoppedServerIsReplaced(t *testing.T) {
+	m := serve(t, "--size=64M")
+	if err := syscall.Kill(m.number(t, "server_pid"), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := os.Mkdir(filepath.Join(m.dir, "d"), 0o700); err != nil {
+		t.Errorf("mkdir while the server is stopped: %v", err)
+	}
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("it took %v, want some 3 s", took)
+	}
+	if got := m.number(t, "restarts_total"); got != 1 {
+		t.Errorf("restarts_total %d, want 1", got)
+	}
+}
+
+func TestLocksAndUnlinkedRegionsOutliveTheServer(t *testing.T) {
+	m := serve(t, "--size=64M")
+	if got := m.stat(t, "mode"); got != "passthrough" {
+		t.Skipf("without passthrough unlinked regions end with the server: %s", m.stat(t, "mode_reason"))
+	}
+	path := filepath.Join(m.dir, "r")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("still here"); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	killServer(t, m)
+	if err := unix.Flock(int(other.Fd()), unix.LOCK_SH|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+		t.Errorf("the lock was lost: %v", err)
+	}
+	if err := f.Truncate(5); err != nil {
+		t.Errorf("truncate of an unlinked region: %v", err)
+	}
+	b := make([]byte, 10)
+	if n, err := other.ReadAt(b, 0); n != 5 || string(b[:n]) != "still" {
+		t.Errorf("an unlinked region reads %q (%v)", b[:n], err)
+	}
+}
+
+// Without passthrough the server's own descriptor keeps an unlinked region, and ends with it. What has a name does not.
+func TestCachedServerLosesUnlinkedRegionsOnly(t *testing.T) {
+	m := serve(t, "--size=64M", "--io=cached")
+	kept, gone := filepath.Join(m.dir, "kept"), filepath.Join(m.dir, "gone")
+	for _, path := range []string{kept, gone} {
+		if err := os.WriteFile(path, []byte("bytes"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.OpenFile(gone, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := os.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	killServer(t, m)
+	if err := f.Truncate(1); !errors.Is(err, unix.ESTALE) {
+		t.Errorf("truncate of an unlinked region: %v, want ESTALE", err)
+	}
+	if b, err := os.ReadFile(kept); err != nil || string(b) != "bytes" {
+		t.Errorf("a region with a name reads %q (%v)", b, err)
+	}
+}
+
+func TestServerEndsWithItsKeeper(t *testing.T) {
+	m := serve(t, "--size=64M")
+	server := m.number(t, "server_pid")
+	m.cmd.Process.Kill()
+	<-m.ended
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if err := syscall.Kill(server, 0); errors.Is(err, unix.ESRCH) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the server outlives its keeper")
+		}
+	}
+	if _, err := os.ReadDir(m.dir); !errors.Is(err, unix.ENOTCONN) {
+		t.Errorf("the mount answers %v, want ENOTCONN", err)
+	}
+	replaceDead(t, m.dir)
+	if r := shmfs(t, "umount", m.dir); r.code != exitOK {
+		t.Errorf("umount: %+v", r)
+	}
+}
+
+// What was set while mounted is still so in the next server.
+func TestSettingsOutliveTheServer(t *testing.T) {
+	m := serve(t, "--size=64M")
+	config := filepath.Join(m.dir, ".ctl/config")
+	if err := os.WriteFile(config, []byte("keep=true\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	killServer(t, m)
+	b, err := os.ReadFile(config)
+	if err != nil || !strings.Contains(string(b), "\nkeep = true\n") {
+		t.Errorf("keep=true is lost (%v):\n%s", err, b)
+	}
+	if err := os.WriteFile(config, []byte("keep=false\n"), 0); err != nil {
+		t.Error(err)
+	}
+}
