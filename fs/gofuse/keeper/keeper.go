@@ -47,8 +47,8 @@ var ErrCrashLoop = errors.New("the server died again and again: see its log; the
 // Keeper keeps one mount served.
 type Keeper struct {
 	options Options
-	early   int // deaths in a row, each soon after the start
-	fresh   bool
+	early   int         // deaths in a row, each soon after the start
+	fresh   bool        // start the program on disk
 	signals []os.Signal // that came while no server was ready
 }
 
@@ -76,6 +76,10 @@ func (k *Keeper) Run() error {
 		died = time.Now()
 		if first && !s.wasReady() || s != nil && s.last {
 			return fmt.Errorf("the server ended: %w", err)
+		}
+		if k.fresh && !s.wasReady() {
+			k.options.Log.Error("the program on disk does not serve; the one that ran before goes on")
+			k.fresh = false
 		}
 		k.options.Log.Error("the server died; the next one takes over", "pid", s.pid(), "how", err.Error())
 		if err := k.pause(s, died); err != nil {
@@ -117,7 +121,6 @@ func (k *Keeper) start(died time.Time) (*server, error) {
 		s.cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	s.cmd.SysProcAttr.Setpgid = true // Ctrl-C comes to the keeper, which passes it on: once
-	k.fresh = false
 	if err := s.cmd.Start(); err != nil {
 		ours.Close()
 		return nil, fmt.Errorf("start the server: %w", err)
