@@ -228,3 +228,22 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("open_descriptors %d, want 1", got)
 	}
 }
+
+// A server that dies again and again is started later and later, and requests fail instead of waiting.
+func TestACrashLoopIsRefused(t *testing.T) {
+	m := serve(t, "--size=64M", "--crash-loop-deaths=2")
+	for range 2 {
+		killServer(t, m) // each soon after its start
+	}
+	_, err := os.Stat(filepath.Join(m.dir, "nobody has asked for this name"))
+	if !errors.Is(err, unix.EIO) {
+		t.Errorf("in a crash loop a request gets %v, want EIO", err)
+	}
+	m.waitFor(t, "the next server", func() bool {
+		_, err := os.Stat(filepath.Join(m.dir, "nor for this"))
+		return errors.Is(err, os.ErrNotExist)
+	})
+	if got := m.number(t, "restarts_total"); got != 2 {
+		t.Errorf("restarts_total %d, want 2", got)
+	}
+}
