@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
 	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 	"github.com/shmfs/shmfs/regions"
 )
@@ -28,6 +29,7 @@ func (c *call) slot(f ledger.Found) ledger.Slot {
 		return ledger.Slot{}
 	}
 	f.Begun = c.start
+	defer failpoint.Hit(failpoint.Slot)
 	return c.server.ledger.BeginRequest(c.caller.Request, f)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
 	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 	"github.com/shmfs/shmfs/regions"
 )
@@ -105,6 +106,8 @@ func (b *backings) newLocked(n regions.NodeID) *backing {
 	if errno != 0 {
 		return &backing{cached: true}
 	}
+	failpoint.Hit(failpoint.Registered)
+	defer failpoint.Hit(failpoint.Backed)
 	x := &backing{id: id}
 	if b.ledger == nil {
 		return x
@@ -154,7 +157,11 @@ func (b *backings) dropLocked(n regions.NodeID, x *backing) {
 	switch {
 	case x.cached:
 	case b.ledger != nil:
-		b.ledger.LeaveBacking(x.index, func() { b.kernel.UnregisterBackingFd(x.id) })
+		b.ledger.LeaveBacking(x.index, func() {
+			failpoint.Hit(failpoint.Closing)
+			b.kernel.UnregisterBackingFd(x.id)
+			failpoint.Hit(failpoint.Closed)
+		})
 	default:
 		b.kernel.UnregisterBackingFd(x.id)
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
 	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 	"github.com/shmfs/shmfs/regions"
 )
@@ -236,6 +237,8 @@ var _ fs.HandleBook = Book{}
 
 // Enter enters a handle.
 func (b Book) Enter(h fs.OpenHandle) (uint64, error) {
+	failpoint.Hit(failpoint.Made)
+	defer failpoint.Hit(failpoint.Entered)
 	fh, err := b.Ledger.EnterHandle(ledger.Handle{
 		Node: uint64(h.Node), Request: h.Request, Access: uint8(h.Access), Kind: uint8(h.Kind)}, h.Content)
 	if err != nil {

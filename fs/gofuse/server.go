@@ -12,6 +12,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
 	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 	"github.com/shmfs/shmfs/regions"
 )
@@ -162,12 +163,14 @@ type call struct {
 }
 
 func (s *Server) begin(op fs.Op, h *fuse.InHeader, name string) call {
+	failpoint.Hit(failpoint.Read)
 	caller := fs.Caller{UID: h.Uid, GID: h.Gid, PID: h.Pid, Request: h.Unique &^ resentBit}
 	return call{s, op, time.Now(), caller, h.Unique&resentBit != 0, regions.NodeID(h.NodeId), name}
 }
 
 // end counts the request and answers its status.
 func (c *call) end(err error) fuse.Status {
+	failpoint.Hit(failpoint.Answering)
 	return status(c.server.tree.Done(c.op, c.start, c.caller, c.node, c.name, err))
 }
 

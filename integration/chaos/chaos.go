@@ -26,6 +26,9 @@ type Options struct {
 	Regions  int // that are there all the time
 	IO       string
 	Progress io.Writer
+	// Failpoint is where servers kill themselves, as package failpoint reads it; empty: they are killed. The program
+	// must be built with the tag failpoints.
+	Failpoint string
 }
 
 // Report is what came of a run.
@@ -178,5 +181,5 @@ func (m *mount) checkAll(o Options, workers map[string]worker, kills int64) erro
 			all = append(all, fmt.Errorf("%s: %w", name, err))
 		}
 	}
-	return errors.Join(append(all, m.checkFill(o.Regions), m.checkStats(kills))...)
+	return errors.Join(append(all, m.checkFill(o.Regions), m.checkStats(o, kills))...)
 }

@@ -49,6 +49,8 @@ var importRules = []importRule{
 		"it must not die, so it is small: golang.org/x/sys only"},
 	{"fs/gofuse/fusemount", nil, []string{sys},
 		"the keeper stands on it, so it is as small"},
+	{"fs/gofuse/failpoint", nil, nil,
+		"it is nothing in a release"},
 	{"fs/gofuse/ledger", nil, []string{sys},
 		"it is memory that several releases share: what they mean by it is theirs"},
 	{"fs/gofuse", []string{"fs", "regions", "fs/gofuse/*"}, []string{sys, goFuse},
