@@ -3,6 +3,7 @@ package regions
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // An arena that held something before is walked once, and requests may change it meanwhile. So for as long as the walk
@@ -19,9 +20,14 @@ const (
 
 // adoption is the state of the walk.
 type adoption struct {
-	mu   sync.Mutex    // guards done; taken alone
-	done chan struct{} // closed at the end of the walk; nil if there is none to come
+	mu    sync.Mutex    // guards the rest; the shards' locks are taken below it
+	done  chan struct{} // closed at the end of the walk; nil if there is none to come
+	walks int           // that were expected
 }
+
+// lateNews is for how long what requests do is kept after the end of the walk: one that made a directory before the
+// end may tell of it a moment later.
+const lateNews = 5 * time.Second
 
 // expect begins to keep what requests do.
 func (b *books) expect() {
@@ -31,6 +37,7 @@ func (b *books) expect() {
 		return
 	}
 	b.done = make(chan struct{})
+	b.walks++
 	for i := range b.shards {
 		s := &b.shards[i]
 		s.mu.Lock()
@@ -39,18 +46,28 @@ func (b *books) expect() {
 	}
 }
 
-// complete ends it.
+// complete ends the walk.
 func (b *books) complete() {
 	b.adoption.mu.Lock()
 	defer b.adoption.mu.Unlock()
+	close(b.done)
+	b.done = nil
+	walk := b.walks
+	time.AfterFunc(lateNews, func() { b.forgetNews(walk) })
+}
+
+func (b *books) forgetNews(walk int) {
+	b.adoption.mu.Lock()
+	defer b.adoption.mu.Unlock()
+	if walk != b.walks {
+		return // there was another one since
+	}
 	for i := range b.shards {
 		s := &b.shards[i]
 		s.mu.Lock()
 		s.news = nil
 		s.mu.Unlock()
 	}
-	close(b.done)
-	b.done = nil
 }
 
 // wait waits for the end of a walk.

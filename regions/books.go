@@ -68,7 +68,9 @@ func (b *books) made(a *Attr) {
 func (b *books) count(a *Attr, by int64) {
 	s := &b.shards[shardIndex(a.Node)]
 	s.mu.Lock()
-	unseen := by < 0 && s.news != nil && s.news[a.Node] != isThere
+	there := s.news[a.Node] == isThere
+	counted := by > 0 && there                  // the walk was faster than who tells of it
+	unseen := by < 0 && s.news != nil && !there // the walk has not counted it, and will not
 	if by > 0 {
 		s.tell(a.Node, isThere)
 	} else {
@@ -76,7 +78,7 @@ func (b *books) count(a *Attr, by int64) {
 	}
 	s.mu.Unlock()
 	switch {
-	case unseen: // the walk has not counted it, and will not
+	case counted, unseen:
 	case a.IsDir():
 		b.directories.Add(by)
 	default:
