@@ -51,6 +51,14 @@ $(addprefix cross-,$(SYSTEMS)): cross-%:
 bench: build ## speed beside tmpfs and go-fuse's loopback, into docs/benchmarks.md (as root, tens of minutes)
 	$(GO) run ./integration/bench -out docs/benchmarks.md -json docs/benchmarks.json
 
+KILLS ?= 1000
+
+.PHONY: chaos
+chaos: build ## kill the server of a busy mount KILLS (1000) times; no client may notice (as root)
+	$(GO) run ./integration/chaos -kills $(KILLS) $(if $(SEED),-seed $(SEED))
+	CGO_ENABLED=0 $(GO) build -tags failpoints -o bin/shmfs-failpoints ./cmd/shmfs
+	$(GO) run ./integration/chaos -binary bin/shmfs-failpoints -kills $(KILLS) -failpoint any=300 $(if $(SEED),-seed $(SEED))
+
 .PHONY: fuzz
 fuzz: ## every fuzzer for FUZZTIME (10s)
 	$(GO) run ./integration/house/fuzz -time $(FUZZTIME)

@@ -45,6 +45,15 @@ type Sources struct {
 	Version string
 	PID     int
 	Started time.Time
+	// Keeper tells of the process that holds the mount; nil for none.
+	Keeper func() KeeperStats
+}
+
+// KeeperStats is what a keeper has seen.
+type KeeperStats struct {
+	PID      int           // 0 for no keeper
+	Restarts uint64        // servers that took over from one that died
+	Gap      time.Duration // the last time that nobody served
 }
 
 // FrontEnd is how a tree is served.

@@ -33,6 +33,13 @@ func (d *directory) serverStats(f *flat) {
 	f.text("mode", front.Mode)
 	f.text("mode_reason", front.Reason)
 	f.int("server_pid", int64(d.sources.PID))
+	var k KeeperStats
+	if d.sources.Keeper != nil {
+		k = d.sources.Keeper()
+	}
+	f.int("keeper_pid", int64(k.PID))
+	f.uint("restarts_total", k.Restarts)
+	f.seconds("last_gap_seconds", k.Gap)
 	f.time("start_time", d.sources.Started)
 	f.seconds("uptime_seconds", time.Since(d.sources.Started))
 }

@@ -15,12 +15,12 @@ func (t *Tree) Open(ctx context.Context, c Caller, n regions.NodeID, access regi
 		if err != nil {
 			return 0, err
 		}
-		return t.handles.add(&handle{node: n, access: access, text: text}), nil
+		return t.handles.add(c.Request, &handle{kind: ControlHandle, node: n, access: access, text: text})
 	}
-	return t.openRegion(n, access)
+	return t.openRegion(c, n, access)
 }
 
-func (t *Tree) openRegion(n regions.NodeID, access regions.Access) (uint64, error) {
+func (t *Tree) openRegion(c Caller, n regions.NodeID, access regions.Access) (uint64, error) {
 	h := &handle{node: n, access: access}
 	if !t.arena.Properties().Stateless {
 		f, err := t.arena.Open(n, access)
@@ -29,27 +29,17 @@ func (t *Tree) openRegion(n regions.NodeID, access regions.Access) (uint64, erro
 		}
 		h.file = f
 	}
-	t.arena.Opened(n, access)
-	return t.handles.add(h), nil
+	return t.opened(c, h)
 }
 
-// Release ends a handle. One that is not known (any more) is nothing to do.
-func (t *Tree) Release(fh uint64) {
-	h := t.handles.take(fh)
-	if h == nil {
-		return
-	}
-	switch {
-	case h.dir != nil:
-		h.dir.Close()
-	case h.text != nil:
-		h.text.close()
-	default:
-		if h.file != nil {
-			h.file.Close()
-		}
+// opened counts a region's handle as a user of it, before anybody is told of it.
+func (t *Tree) opened(c Caller, h *handle) (uint64, error) {
+	t.arena.Opened(h.node, h.access)
+	fh, err := t.handles.add(c.Request, h)
+	if err != nil {
 		t.arena.Released(h.node, h.access)
 	}
+	return fh, err
 }
 
 // withFile calls fn with the handle's file, or with one opened for this call.

@@ -135,7 +135,7 @@ func TestOpenFails(t *testing.T) {
 
 func TestListingFails(t *testing.T) {
 	tree, fail, _ := plainTree(t)
-	fh, err := tree.OpenDir(regions.RootNode)
+	fh, err := tree.OpenDir(fs.Caller{}, regions.RootNode)
 	want(t, "opendir", err, regions.OK)
 	emit := func(regions.Entry) bool { return true }
 	*fail = regions.IO

@@ -47,8 +47,8 @@ func (t *Tree) makeOpen(c Caller, dir regions.NodeID, name string, mode uint32, 
 	if err != nil {
 		return regions.Attr{}, 0, err
 	}
-	t.arena.Opened(a.Node, access)
-	return a, t.handles.add(&handle{node: a.Node, access: access, file: f}), nil
+	fh, err := t.opened(c, &handle{node: a.Node, access: access, file: f})
+	return a, fh, err
 }
 
 // Link gives a node one more name.

@@ -4,8 +4,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/shmfs/shmfs/regions"
@@ -15,6 +13,8 @@ import (
 // something is made.
 type Caller struct {
 	UID, GID, PID, Umask uint32
+	// Request numbers the request, where a front end may get it a second time; 0 elsewhere.
+	Request uint64
 }
 
 // Tree is a mounted file system.
@@ -36,6 +36,8 @@ type Options struct {
 	Owner uint32
 	// ProcessOf names the process of a thread while it waits for an answer; 0 if it cannot. Nil: the thread itself.
 	ProcessOf func(tid uint32) uint32
+	// Handles numbers open handles, and may outlive the tree: see [Tree.Restore]. Nil: they are counted up.
+	Handles HandleBook
 }
 
 // NewTree makes a tree of an arena.
@@ -46,6 +48,9 @@ func NewTree(arena *regions.Manager, o Options) *Tree {
 	}
 	t.virtual = newVirtuals(o.Control, o.Owner)
 	t.handles.open = make(map[uint64]*handle)
+	if t.handles.book = o.Handles; t.handles.book == nil {
+		t.handles.book = &counter{}
+	}
 	return t
 }
 
@@ -100,42 +105,4 @@ func (t *Tree) Path(n regions.NodeID) string {
 		return t.virtual.path(n)
 	}
 	return t.arena.Path(n)
-}
-
-// handles are the open files and directories.
-type handles struct {
-	last atomic.Uint64
-	mu   sync.RWMutex // guards open; taken alone
-	open map[uint64]*handle
-}
-
-// handle is one open file or directory. Exactly one of dir, content and the region's fields is used.
-type handle struct {
-	node   regions.NodeID
-	access regions.Access
-	file   regions.File // nil where the arena is stateless: opened for each call
-	dir    regions.Dir
-	text   *virtualHandle
-}
-
-func (h *handles) add(x *handle) uint64 {
-	fh := h.last.Add(1)
-	h.mu.Lock()
-	h.open[fh] = x
-	h.mu.Unlock()
-	return fh
-}
-
-func (h *handles) get(fh uint64) *handle {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return h.open[fh]
-}
-
-func (h *handles) take(fh uint64) *handle {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	x := h.open[fh]
-	delete(h.open, fh)
-	return x
 }

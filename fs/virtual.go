@@ -37,8 +37,9 @@ type VirtualWriter interface {
 
 const controlNode = regions.NodeID(1) << 32
 
-// virtuals gives the virtual files their nodes. Each path has the same node as long as the server runs; those that
-// are not listed are forgotten with the kernel.
+// virtuals gives the virtual files their nodes. A path has the same node in every server, because it is made from the
+// path: the kernel goes on using it when another server takes over. Those that are not listed are forgotten with the
+// kernel.
 type virtuals struct {
 	root    VirtualDir
 	owner   uint32 // user who owns the files, and alone may write to them
@@ -49,7 +50,6 @@ type virtuals struct {
 	mu    sync.Mutex // guards the rest; taken alone
 	nodes map[regions.NodeID]*virtualEntry
 	paths map[string]regions.NodeID
-	last  uint32
 }
 
 type virtualEntry struct {
@@ -65,12 +65,41 @@ func newVirtuals(root VirtualDir, owner uint32) *virtuals {
 		started: regions.TimestampOf(time.Now()),
 		nodes:   map[regions.NodeID]*virtualEntry{},
 		paths:   map[string]regions.NodeID{},
-		last:    1,
 	}
 	if root != nil {
 		v.nodes[controlNode] = &virtualEntry{VirtualNode: VirtualNode{Dir: root}, path: ControlName, listed: true}
+		v.enterListed(ControlName, root)
 	}
 	return v
+}
+
+// enterListed enters all that is listed below a directory: an earlier server may have told of it.
+func (v *virtuals) enterListed(path string, dir VirtualDir) {
+	for _, name := range dir.Names() {
+		found, ok := dir.Find(name)
+		if !ok {
+			continue
+		}
+		v.enter(path+"/"+name, found, true)
+		if found.Dir != nil {
+			v.enterListed(path+"/"+name, found.Dir)
+		}
+	}
+}
+
+// numberOf makes a number for a path that is not taken by another one: its FNV-1a hash, or the next free number.
+func (v *virtuals) numberOf(path string) regions.NodeID {
+	hash := uint32(2166136261)
+	for i := range len(path) {
+		hash = (hash ^ uint32(path[i])) * 16777619
+	}
+	for {
+		n := regions.VirtualNodeID(hash)
+		if n != regions.NoNode && n != controlNode && v.nodes[n] == nil {
+			return n
+		}
+		hash++
+	}
 }
 
 func (v *virtuals) get(n regions.NodeID) (*virtualEntry, error) {
@@ -112,8 +141,7 @@ func (v *virtuals) enter(path string, found VirtualNode, listed bool) regions.No
 	defer v.mu.Unlock()
 	n, known := v.paths[path]
 	if !known {
-		v.last++
-		n = regions.VirtualNodeID(v.last)
+		n = v.numberOf(path)
 		v.paths[path] = n
 		v.nodes[n] = &virtualEntry{VirtualNode: found, path: path, listed: listed}
 	}
@@ -188,6 +216,16 @@ func (v *virtuals) open(ctx context.Context, c Caller, n regions.NodeID, access 
 // heldMost is how many bytes of snapshots may be held before no more are made: anybody may read control files, and must
 // not take the server's memory with it. 100,000 regions are some 50 MB.
 const heldMost = 512 << 20
+
+// writer answers what takes a file's commands, nil for nothing.
+func (v *virtuals) writer(n regions.NodeID) VirtualWriter {
+	e, err := v.get(n)
+	if err != nil {
+		return nil
+	}
+	w, _ := e.File.(VirtualWriter)
+	return w
+}
 
 func (v *virtuals) openDir(n regions.NodeID) (regions.Dir, error) {
 	e, err := v.get(n)

@@ -34,6 +34,8 @@ type Config struct {
 	Mode       uint32 // of the root directory
 	LogLevel   slog.Level
 	LogFormat  LogFormat
+
+	OnCrashLoop CrashLoop
 }
 
 // InodesAuto leaves the number of nodes to the arena.
@@ -66,6 +68,14 @@ const (
 	LogJSON LogFormat = "json"
 )
 
+// CrashLoop is what becomes of requests while servers die one after the other.
+type CrashLoop string
+
+const (
+	CrashLoopEIO   CrashLoop = "eio"   // they fail, until a server stays alive
+	CrashLoopAbort CrashLoop = "abort" // the mount is given up
+)
+
 // Choice is a yes or no that may be left open.
 type Choice string
 
@@ -95,6 +105,8 @@ func Default() Config {
 		Mode:       0o1777,
 		LogLevel:   slog.LevelInfo,
 		LogFormat:  LogText,
+
+		OnCrashLoop: CrashLoopEIO,
 	}
 }
 

@@ -78,6 +78,12 @@ func Keys() []Key {
 			set: func(c *Config, s string) error {
 				return choose(&c.LogFormat, "log_format", s, LogText, LogJSON)
 			}},
+		{Name: "on_crash_loop", Values: "eio, abort",
+			Help: "What happens to requests while servers die one after the other: they fail (eio), or the mount is given up (abort).",
+			get:  func(c *Config) string { return string(c.OnCrashLoop) },
+			set: func(c *Config, s string) error {
+				return choose(&c.OnCrashLoop, "on_crash_loop", s, CrashLoopEIO, CrashLoopAbort)
+			}},
 	}
 }
 

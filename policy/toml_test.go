@@ -26,6 +26,7 @@ mode = 0o700
 log_level = "debug"
 log_format = "json"
 ephemeral = false
+on_crash_loop = "abort"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -33,6 +34,7 @@ ephemeral = false
 	want := Config{
 		Size: Size{Bytes: 8 << 30}, Inodes: 1_000_000, Huge: HugeAlways, NUMA: "bind=static:0-1,3", IO: IOCached,
 		AllowOther: Yes, Keep: true, Mode: 0o700, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
+		OnCrashLoop: CrashLoopAbort,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

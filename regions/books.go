@@ -17,6 +17,7 @@ type Totals struct {
 type books struct {
 	regions, directories, others, bytes atomic.Int64
 	shards                              [shardCount]bookShard
+	adoption
 }
 
 const shardCount = 64
@@ -25,8 +26,9 @@ const shardCount = 64
 func shardIndex(n NodeID) uint64 { return (uint64(n) ^ uint64(n)>>32) % shardCount }
 
 type bookShard struct {
-	mu      sync.Mutex // guards entries; taken alone
+	mu      sync.Mutex // guards entries and news; taken alone
 	entries map[NodeID]bookEntry
+	news    map[NodeID]news // what happened while the arena is walked; nil when it is not
 }
 
 type bookEntry struct {
@@ -51,15 +53,36 @@ func (b *books) made(a *Attr) {
 		s.mu.Lock()
 		old, known := s.entries[a.Node]
 		s.entries[a.Node] = bookEntry{a.Size, old.used, hasSetID(a)}
+		s.tell(a.Node, isThere)
 		s.mu.Unlock()
 		if !known {
 			b.regions.Add(1)
 		}
 		b.bytes.Add(a.Size - old.size)
-	case a.IsDir():
-		b.directories.Add(1)
 	default:
-		b.others.Add(1)
+		b.count(a, 1)
+	}
+}
+
+// count takes note that a node that is no region came or went.
+func (b *books) count(a *Attr, by int64) {
+	s := &b.shards[shardIndex(a.Node)]
+	s.mu.Lock()
+	there := s.news[a.Node] == isThere
+	counted := by > 0 && there                  // the walk was faster than who tells of it
+	unseen := by < 0 && s.news != nil && !there // the walk has not counted it, and will not
+	if by > 0 {
+		s.tell(a.Node, isThere)
+	} else {
+		s.tell(a.Node, isGone)
+	}
+	s.mu.Unlock()
+	switch {
+	case counted, unseen:
+	case a.IsDir():
+		b.directories.Add(by)
+	default:
+		b.others.Add(by)
 	}
 }
 
@@ -89,6 +112,9 @@ func (b *books) update(n NodeID, change func(*bookEntry)) {
 	s.mu.Lock()
 	e, known := s.entries[n]
 	if !known {
+		if s.news != nil && s.news[n] == 0 {
+			s.news[n] = hasChanged
+		}
 		s.mu.Unlock()
 		return
 	}
@@ -127,12 +153,10 @@ func (b *books) lastUsed(n NodeID) time.Time {
 func (b *books) removed(a *Attr) {
 	switch {
 	case a.Node == NoNode || a.Nlink > 0:
-	case a.IsDir():
-		b.directories.Add(-1)
 	case a.IsRegion():
 		b.forget(a.Node)
 	default:
-		b.others.Add(-1)
+		b.count(a, -1)
 	}
 }
 
@@ -142,6 +166,7 @@ func (b *books) forget(n NodeID) {
 	s.mu.Lock()
 	e, known := s.entries[n]
 	delete(s.entries, n)
+	s.tell(n, isGone)
 	s.mu.Unlock()
 	if known {
 		b.regions.Add(-1)
@@ -149,7 +174,9 @@ func (b *books) forget(n NodeID) {
 	}
 }
 
+// totals answers the sums, as soon as they are known.
 func (b *books) totals() Totals {
+	b.wait()
 	return Totals{
 		Regions:     b.regions.Load(),
 		Directories: b.directories.Load(),

@@ -1,7 +1,6 @@
 package regions
 
 import (
-	"context"
 	"errors"
 	"time"
 )
@@ -38,22 +37,6 @@ func (m *Manager) OnProbe(f func(NodeID)) { m.users.unhold = f }
 
 // Inner is the arena itself, for its abilities ([Descriptor], [Copier], ...).
 func (m *Manager) Inner() Arena { return m.Arena }
-
-// Adopt counts what the arena holds already, and answers the sums.
-func (m *Manager) Adopt(ctx context.Context) (Totals, error) {
-	seen := make(map[NodeID]bool) // nodes of several names, met already
-	err := m.Arena.Walk(ctx, RootNode, func(it Item) error {
-		if !it.Attr.IsDir() && it.Attr.Nlink > 1 {
-			if seen[it.Attr.Node] {
-				return nil
-			}
-			seen[it.Attr.Node] = true
-		}
-		m.books.made(&it.Attr)
-		return nil
-	})
-	return m.books.totals(), err
-}
 
 // Make makes a node and, if it is a region, its record. spec.Record.PID is the caller's, the rest is filled in.
 func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {

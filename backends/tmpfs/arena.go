@@ -65,6 +65,9 @@ func (a *Arena) Close() error {
 	return unix.Close(a.root)
 }
 
+// Root answers the descriptor of the root directory, for who hands it to another process.
+func (a *Arena) Root() int { return a.root }
+
 // inner answers the kernel's name for a node: the arena's root has one of its own.
 func (a *Arena) inner(n regions.NodeID) regions.NodeID {
 	if n == regions.RootNode {

@@ -50,7 +50,9 @@ func (a *Arena) Walk(ctx context.Context, from regions.NodeID, fn func(regions.I
 			}
 			return fn(it)
 		})
-		if err != nil && (at.node == from || !errors.Is(err, regions.Stale)) {
+		// A directory that was removed meanwhile cannot be opened, or not be read (ENOENT of getdents(2)).
+		gone := errors.Is(err, regions.Stale) || errors.Is(err, regions.NotFound)
+		if err != nil && (at.node == from || !gone) {
 			return err
 		}
 	}

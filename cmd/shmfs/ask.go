@@ -14,6 +14,9 @@ import (
 // answerTime is how long a server may take for one question. It is some 4 µs a region that it has to walk over.
 const answerTime = 30 * time.Second
 
+// pollTime is how often a waiting command looks whether it shall give up.
+const pollTime = 100 * time.Millisecond
+
 // ask runs f, which reads the files of a mount, and gives up if the server does not answer. The goroutine is left
 // behind then: what waits for a FUSE server ends with the process only.
 func ask[T any](ctx context.Context, point string, f func() (T, error)) (T, error) {

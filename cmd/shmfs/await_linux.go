@@ -45,7 +45,7 @@ func (s *serving) leave(refused time.Time) time.Time {
 		return time.Time{}
 	}
 	s.log.Warn("not unmounted", "mount_point", s.point, "reason", err.Error())
-	if s.options.readyFD == 0 {
+	if !s.options.behind {
 		s.sh.report(err)
 		fmt.Fprintf(s.sh.err, "  or ask again within %s\n", detachTime)
 	} else if all, err := s.sh.finder.holders(s.point); err == nil {
@@ -104,8 +104,13 @@ func (s *serving) apply(next policy.Config, changed []string) error {
 	if slices.Contains(changed, "inodes") {
 		nodes = next.Inodes
 	}
-	if bytes < 0 && nodes < 0 {
+	if bytes >= 0 || nodes >= 0 {
+		if err := s.manager.Resize(bytes, nodes); err != nil {
+			return err
+		}
+	}
+	if s.ledger == nil {
 		return nil
 	}
-	return s.manager.Resize(bytes, nodes)
+	return s.ledger.SetConfig(next.Encode())
 }

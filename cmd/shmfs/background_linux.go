@@ -59,7 +59,7 @@ func (linuxMounter) start(ctx context.Context, o mountOptions) (mounted, error) 
 		return mounted{}, err
 	}
 	defer last.Close()
-	cmd := exec.Command("/proc/self/exe", o.arguments(firstExtraFile)...)
+	cmd := exec.Command("/proc/self/exe", o.arguments(readyFlag, firstExtraFile)...)
 	cmd.Args[0] = "shmfs"
 	cmd.ExtraFiles = []*os.File{out}
 	cmd.Stderr = last

@@ -21,7 +21,7 @@ func (o *mountOptions) openLog(stderr io.Writer, level *slog.LevelVar) (*slog.Lo
 				remedy: "name another one: --log-file FILE"}
 		}
 		return slog.New(newHandler(f, o.config, level)), f, nil
-	case o.readyFD == 0:
+	case !o.behind:
 		return slog.New(newHandler(stderr, o.config, level)), nil, nil
 	}
 	w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, "shmfs")

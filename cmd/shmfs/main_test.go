@@ -110,6 +110,11 @@ func (f *fakeMounter) serveBehind(_ context.Context, _ *shell, o mountOptions) e
 	return f.err
 }
 
+func (f *fakeMounter) renew(keeper int) error {
+	f.log = append(f.log, fmt.Sprint("renew ", keeper))
+	return f.refuse["renew"]
+}
+
 func (f *fakeMounter) unmount(point string, lazy bool) error {
 	f.log = append(f.log, fmt.Sprint("unmount ", filepath.Base(point), " ", lazy))
 	return f.refuse["unmount"]
@@ -247,6 +252,7 @@ func TestCommandLinesThatCannotBeRead(t *testing.T) {
 		"mount /x --keep=maybe":        "invalid boolean value",
 		"mount /x --keep -o ephemeral": "contradict each other",
 		"umount":                       "needs a mount point",
+		"upgrade":                      "needs a mount point",
 		"ls a b":                       `unexpected argument "b"`,
 		"ls --sort owner " + dir:       "cannot sort by \"owner\"",
 		"ls --filter siz>1 " + dir:     "did you mean size?",

@@ -49,10 +49,14 @@ type mountOptions struct {
 	foreground bool
 	replace    bool
 	json       bool
-	quiet      bool // do not say that it is mounted
-	remount    bool // change the mount that is there
-	noexec     bool // no program may be started from it
-	readyFD    int  // where the background server says that it is ready; 0 for who started it
+	quiet      bool   // do not say that it is mounted
+	remount    bool   // change the mount that is there
+	noexec     bool   // no program may be started from it
+	readyFD    int    // where the background server says that it is ready; 0 for who started it
+	behind     bool   // nobody is at a terminal
+	noKeeper   bool   // the mount ends with its server
+	crashes    int    // deaths in a row that are a crash loop; 0 is usual
+	held       string // what a keeper hands to the server that it starts, see held
 }
 
 func mountFlags(o *mountOptions) []cli.Flag {
@@ -67,18 +71,28 @@ func mountFlags(o *mountOptions) []cli.Flag {
 			Destination: &o.logFile},
 		jsonFlag(&o.json, "one object with mount_point, mode, reason, size_bytes, server_pid, regions_adopted, warnings"),
 		&cli.IntFlag{Name: readyFlag, Hidden: true, Destination: &o.readyFD},
+		&cli.BoolFlag{Name: noKeeperFlag, Hidden: true, Destination: &o.noKeeper},
+		&cli.IntFlag{Name: crashesFlag, Hidden: true, Destination: &o.crashes},
+		&cli.StringFlag{Name: heldFlag, Hidden: true, Destination: &o.held},
 	}
 }
 
-// readyFlag is how a server in the background learns where to say that it is ready.
-const readyFlag = "ready-fd"
+const (
+	// readyFlag is how a server in the background learns where to say that it is ready.
+	readyFlag = "ready-fd"
+	// heldFlag is how a server learns what its keeper holds for it.
+	heldFlag = "held"
+	// noKeeperFlag and crashesFlag are for tests.
+	noKeeperFlag = "no-keeper"
+	crashesFlag  = "crash-loop-deaths"
+)
 
 // complete reads what the flags say.
 func (o *mountOptions) complete(c *cli.Context) error {
 	if err := exactlyOne(c, "a mount point, such as /mnt/shm"); err != nil {
 		return err
 	}
-	o.overrides = said(c)
+	o.overrides, o.behind = said(c), o.readyFD > 0
 	if err := o.configure(); err != nil {
 		return err
 	}
@@ -104,9 +118,15 @@ func (o *mountOptions) absolute(point string) error {
 	return nil
 }
 
-// arguments is the command line of a server with the same options.
-func (o *mountOptions) arguments(readyFD int) []string {
-	args := []string{"mount", fmt.Sprintf("--%s=%d", readyFlag, readyFD)}
+// arguments is the command line of a server with the same options, and one more.
+func (o *mountOptions) arguments(flag string, value any) []string {
+	args := []string{"mount", fmt.Sprintf("--%s=%v", flag, value)}
+	if o.noKeeper {
+		args = append(args, "--"+noKeeperFlag)
+	}
+	if o.crashes > 0 {
+		args = append(args, fmt.Sprintf("--%s=%d", crashesFlag, o.crashes))
+	}
 	if o.configFile != "" {
 		args = append(args, "--config="+o.configFile)
 	}
@@ -153,6 +173,9 @@ func (m mounted) String() string {
 }
 
 func (o mountOptions) run(ctx context.Context, sh *shell) error {
+	if o.held != "" {
+		return sh.mounter.serve(ctx, sh, o, func(mounted) error { return nil })
+	}
 	if o.readyFD > 0 {
 		return sh.mounter.serveBehind(ctx, sh, o)
 	}

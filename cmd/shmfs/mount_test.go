@@ -74,7 +74,7 @@ func TestArgumentsSayTheSame(t *testing.T) {
 	w := newWorld()
 	w.run("mount", "/m n", "-o", "size=2G,noexec,numa=bind:0,1", "--config", file, "--replace", "--log-file", "/l", "--ephemeral")
 	first := w.mounts.started
-	w.run(first.arguments(7)...)
+	w.run(first.arguments(readyFlag, 7)...)
 	second := w.mounts.started
 	if second.readyFD != 7 || second.config != first.config || second.point != first.point || second.logFile != "/l" ||
 		!second.replace || !second.noexec || second.configFile != file {

@@ -10,6 +10,8 @@ type mounter interface {
 	serve(ctx context.Context, sh *shell, o mountOptions, ready func(mounted) error) error
 	// serveBehind is serve in the process that start has started.
 	serveBehind(ctx context.Context, sh *shell, o mountOptions) error
+	// renew asks a keeper to start the program on disk as the server.
+	renew(keeper int) error
 }
 
 // unmounter ends mounts on this machine.

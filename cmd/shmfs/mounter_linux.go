@@ -32,6 +32,8 @@ func (linuxMounter) unmount(point string, lazy bool) error {
 	return notPermitted("unmounting "+point, err) // fusermount3 says why in words only
 }
 
+func (linuxMounter) renew(keeper int) error { return unix.Kill(keeper, renewSignal) }
+
 func (linuxMounter) discard(point string) error { return tmpfs.End(tmpfs.Place(point, os.Geteuid())) }
 
 // gone waits by the process's own descriptor (pidfd_open(2)): a number that is used again is not mistaken for it.
@@ -56,6 +58,3 @@ func (linuxMounter) gone(ctx context.Context, pid int) error {
 		}
 	}
 }
-
-// pollTime is how often a waiting command looks whether it shall give up.
-const pollTime = 100 * time.Millisecond

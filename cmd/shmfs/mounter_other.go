@@ -24,6 +24,8 @@ func (noMounter) serve(context.Context, *shell, mountOptions, func(mounted) erro
 
 func (noMounter) serveBehind(context.Context, *shell, mountOptions) error { return notHere() }
 
+func (noMounter) renew(int) error { return notHere() }
+
 func (noMounter) unmount(string, bool) error { return notHere() }
 
 func (noMounter) gone(context.Context, int) error { return notHere() }

@@ -17,6 +17,7 @@ import (
 	"github.com/shmfs/shmfs/fs"
 	"github.com/shmfs/shmfs/fs/gofuse"
 	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
+	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 	"github.com/shmfs/shmfs/policy"
 	"github.com/shmfs/shmfs/regions"
 )
@@ -39,37 +40,56 @@ type serving struct {
 	current *policy.Current
 	tree    *fs.Tree
 	server  *gofuse.Server
+	ledger  *ledger.Ledger // nil without a keeper
+
+	connection int           // a keeper's
+	restarts   uint64        // servers that served before this one
+	gap        time.Duration // from the death of the last one to this one's service
 }
 
 // serve mounts, says when clients can use it, and serves until the mount has ended. On an error nothing is left.
 func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready func(mounted) error) error {
 	s := &serving{sh: sh, options: o, level: &slog.LevelVar{}, signals: make(chan os.Signal, 8)}
-	// From here on, so that one that comes while the mount begins is answered when it can be undone.
-	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(s.signals)
-	log, file, err := o.openLog(sh.err, s.level)
-	if err != nil {
-		return err
+	if o.held != "" {
+		return s.serveHeld(ctx)
 	}
-	s.log = log
-	unix.Umask(0) // each request brings its own
-	raiseDescriptors()
-	if s.ram, err = totalMemory(sh.root); err != nil {
+	// From here on, so that one that comes while the mount begins is answered when it can be undone.
+	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, renewSignal)
+	defer signal.Stop(s.signals)
+	file, err := s.prepare()
+	if err != nil {
 		return err
 	}
 	if s.point, err = checkPoint(ctx, sh, o); err != nil {
 		return err
 	}
-	if err := s.begin(ctx); err != nil {
+	begin, run := s.hold, s.keep
+	if o.noKeeper {
+		begin, run = s.begin, s.run
+	}
+	if err := begin(ctx); err != nil {
 		return err
 	}
-	if o.readyFD > 0 {
+	if o.behind {
 		err = leaveTerminal(file)
 	}
 	if err == nil {
-		err = s.run(ctx, ready)
+		err = run(ctx, ready)
 	}
 	return errors.Join(err, s.end())
+}
+
+// prepare makes the process one that serves, and answers its log file, nil for none.
+func (s *serving) prepare() (*os.File, error) {
+	log, file, err := s.options.openLog(s.sh.err, s.level)
+	if err != nil {
+		return nil, err
+	}
+	s.log = log
+	unix.Umask(0) // each request brings its own
+	raiseDescriptors()
+	s.ram, err = totalMemory(s.sh.root)
+	return file, err
 }
 
 // begin opens the arena, mounts, and makes the tree; it undoes what it did if one of them fails.
@@ -141,9 +161,14 @@ func noFUSE(err error) error {
 
 // connect makes the tree with its control files, and answers the kernel's INIT.
 func (s *serving) connect(fd int) error {
+	var handles fs.HandleBook
+	if s.ledger != nil {
+		handles = gofuse.Book{Ledger: s.ledger}
+	}
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
 		Owner:     uint32(os.Geteuid()),
+		Handles:   handles,
 		Control: control.New(control.Sources{
 			Tree:     func() *fs.Tree { return s.tree },
 			FrontEnd: s.frontEnd,
@@ -151,10 +176,12 @@ func (s *serving) connect(fd int) error {
 			Version:  thisBuild().Version,
 			PID:      os.Getpid(),
 			Started:  time.Now(),
+			Keeper:   s.keeperStats,
 		}),
 	})
 	var err error
-	s.server, err = gofuse.New(s.tree, gofuse.Options{FD: fd, IO: string(s.options.config.IO), Log: s.log})
+	s.server, err = gofuse.New(s.tree, gofuse.Options{
+		FD: fd, IO: string(s.options.config.IO), Log: s.log, Ledger: s.ledger})
 	return err
 }
 
@@ -209,7 +236,7 @@ func (s *serving) mounted() mounted {
 	if use, err := s.manager.Usage(regions.RootNode); err == nil && use.Bytes > 0 {
 		m.Size = int64(use.Bytes)
 	}
-	if s.found {
+	if s.found && !s.resumed() {
 		m.Regions = s.manager.Totals().Regions
 	}
 	if want := s.options.config.Size; os.Geteuid() != 0 && want != policy.Default().Size {
@@ -224,7 +251,10 @@ func (s *serving) mounted() mounted {
 // end gives the arena up, and ends it unless it is to be kept. What clients still have mapped lives on. One that was
 // found stays for the next try if this one came to nothing.
 func (s *serving) end() error {
-	err := s.arena.Close()
+	var err error
+	if s.arena != nil {
+		err = s.arena.Close()
+	}
 	if s.place == nil {
 		return err
 	}

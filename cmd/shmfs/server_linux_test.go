@@ -112,7 +112,7 @@ func TestLeave(t *testing.T) {
 		t.Fatal("it is busy, and yet it left")
 	}
 	contains(t, w.err.String(), "/m is busy", "pid 7", "ask again within 5s")
-	s.options.readyFD = 3
+	s.options.behind = true
 	s.leave(time.Time{})
 	contains(t, w.out.String(), "level=WARN msg=held pid=7 command=cat how=cwd")
 	w.mounts.refuse = nil

@@ -102,7 +102,11 @@ func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
 			return server{}, err
 		}
 		s, err := c.Stats()
-		return server{c, int(s.Int("server_pid"))}, err
+		pid := s.Int("keeper_pid") // it ends after its server
+		if pid == 0 {
+			pid = s.Int("server_pid")
+		}
+		return server{c, int(pid)}, err
 	})
 	if s.Client == nil {
 		s.Client = &control.Client{Mountpoint: point}

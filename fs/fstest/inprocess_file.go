@@ -86,7 +86,7 @@ func (c *inProcess) openSpot(s spot, flags OpenFlags) (File, error) {
 	case isDir && flags&(Write|Create|Trunc) != 0:
 		return nil, regions.IsDir
 	case isDir:
-		return c.openNode(s.attr.Node, flags, func() (uint64, error) { return c.tree.OpenDir(s.attr.Node) })
+		return c.openNode(s.attr.Node, flags, func() (uint64, error) { return c.tree.OpenDir(c.process.id(), s.attr.Node) })
 	case !s.attr.IsRegion():
 		return nil, regions.NoDevice
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
+	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 	"github.com/shmfs/shmfs/regions"
 )
 
@@ -26,7 +28,8 @@ type registrar interface {
 type backings struct {
 	arena  regions.Descriptor
 	kernel registrar
-	path   bool // whether the kernel takes O_PATH descriptors (Linux 6.18 does)
+	path   bool           // whether the kernel takes O_PATH descriptors (Linux 6.18 does)
+	ledger *ledger.Ledger // nil for none
 
 	mu    sync.Mutex // guards nodes; held while the kernel registers (some microseconds)
 	nodes map[regions.NodeID]*backing
@@ -34,8 +37,9 @@ type backings struct {
 
 type backing struct {
 	id     int32
-	cached bool // could not be registered
-	kept   bool // is what keeps a region without a name alive
+	cached bool   // could not be registered
+	kept   bool   // is what keeps a region without a name alive
+	index  uint32 // in the ledger
 }
 
 // tryPassthrough registers a file of the arena, and answers why it cannot be done. All of an arena's files are alike.
@@ -43,16 +47,15 @@ func tryPassthrough(m *regions.Manager, kernel *fuse.Server) (*backings, error) 
 	if kernel.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH == 0 {
 		return nil, errors.New("the kernel does not offer FUSE passthrough (Linux 6.9 with CONFIG_FUSE_PASSTHROUGH does)")
 	}
-	d, ok := m.Inner().(regions.Descriptor)
-	if !ok {
-		return nil, fmt.Errorf("regions of a %s arena are not files of this kernel", m.Properties().Kind)
+	b, err := newBackings(m, kernel)
+	if err != nil {
+		return nil, err
 	}
 	a, err := m.Inner().MakeTemp(regions.RootNode, regions.Spec{Mode: regions.TypeRegular | 0o600})
 	if err != nil {
 		return nil, fmt.Errorf("no file to try passthrough with: %w", err)
 	}
 	defer m.Inner().Drop(a.Node)
-	b := &backings{arena: d, kernel: kernel, path: true, nodes: make(map[regions.NodeID]*backing)}
 	id, errno := b.register(a.Node)
 	if errno == syscall.EBADF {
 		b.path = false
@@ -66,6 +69,14 @@ func tryPassthrough(m *regions.Manager, kernel *fuse.Server) (*backings, error) 
 		return nil, errors.New("FUSE passthrough needs CAP_SYS_ADMIN in the initial user namespace")
 	}
 	return nil, fmt.Errorf("the kernel refused a file of the arena as backing: %w", errno)
+}
+
+func newBackings(m *regions.Manager, kernel registrar) (*backings, error) {
+	d, ok := m.Inner().(regions.Descriptor)
+	if !ok {
+		return nil, fmt.Errorf("regions of a %s arena are not files of this kernel", m.Properties().Kind)
+	}
+	return &backings{arena: d, kernel: kernel, path: true, nodes: make(map[regions.NodeID]*backing)}, nil
 }
 
 func (b *backings) register(n regions.NodeID) (int32, syscall.Errno) {
@@ -83,11 +94,31 @@ func (b *backings) acquire(n regions.NodeID) (int32, bool) {
 	defer b.mu.Unlock()
 	x := b.nodes[n]
 	if x == nil {
-		id, errno := b.register(n)
-		x = &backing{id: id, cached: errno != 0}
+		x = b.newLocked(n)
 		b.nodes[n] = x
 	}
 	return x.id, !x.cached
+}
+
+// newLocked registers a node, and enters it in the ledger before the kernel can use it.
+func (b *backings) newLocked(n regions.NodeID) *backing {
+	id, errno := b.register(n)
+	if errno != 0 {
+		return &backing{cached: true}
+	}
+	failpoint.Hit(failpoint.Registered)
+	defer failpoint.Hit(failpoint.Backed)
+	x := &backing{id: id}
+	if b.ledger == nil {
+		return x
+	}
+	index, err := b.ledger.EnterBacking(uint64(n), id)
+	if err != nil {
+		b.kernel.UnregisterBackingFd(id)
+		return &backing{cached: true}
+	}
+	x.index = index
+	return x
 }
 
 // free lets a node's backing go, because nobody holds the region.
@@ -122,8 +153,16 @@ func (b *backings) forget(n regions.NodeID) {
 }
 
 func (b *backings) dropLocked(n regions.NodeID, x *backing) {
-	if !x.cached {
+	delete(b.nodes, n)
+	switch {
+	case x.cached:
+	case b.ledger != nil:
+		b.ledger.LeaveBacking(x.index, func() {
+			failpoint.Hit(failpoint.Closing)
+			b.kernel.UnregisterBackingFd(x.id)
+			failpoint.Hit(failpoint.Closed)
+		})
+	default:
 		b.kernel.UnregisterBackingFd(x.id)
 	}
-	delete(b.nodes, n)
 }

@@ -13,7 +13,11 @@ import (
 // the directory (Linux fs/fuse/readdir.c), and there are no other changes.
 func (s *Server) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	c := s.begin(fs.OpOpendir, &in.InHeader, "")
-	fh, err := s.tree.OpenDir(c.node)
+	fh, opened := c.handle()
+	var err error
+	if !opened {
+		fh, err = s.tree.OpenDir(c.caller, c.node)
+	}
 	out.Fh = fh
 	if !c.node.Virtual() {
 		out.OpenFlags = fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE

@@ -16,6 +16,7 @@ import (
 func (s *Server) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
 	c := s.begin(fs.OpMknod, &in.InHeader, name)
 	c.caller.Umask = in.Umask
+	defer c.making().End()
 	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: in.Mode, Rdev: in.Rdev})
 	return c.entry(out, a, err)
 }
@@ -24,6 +25,7 @@ func (s *Server) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fu
 func (s *Server) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
 	c := s.begin(fs.OpMkdir, &in.InHeader, name)
 	c.caller.Umask = in.Umask
+	defer c.making().End()
 	mode := in.Mode&regions.ModePerm | regions.TypeDir
 	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: mode})
 	return c.entry(out, a, err)
@@ -32,6 +34,7 @@ func (s *Server) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fu
 // Symlink makes a symlink.
 func (s *Server) Symlink(_ <-chan struct{}, h *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
 	c := s.begin(fs.OpSymlink, h, name)
+	defer c.making().End()
 	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: regions.TypeSymlink | 0o777, Target: target})
 	return c.entry(out, a, err)
 }
@@ -41,6 +44,10 @@ func (s *Server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 	c := s.begin(fs.OpCreate, &in.InHeader, name)
 	c.caller.Umask = in.Umask
 	access := accessOf(in.Flags)
+	if a, fh, ok := c.createdBefore(); ok {
+		return c.created(out, a, fh, access, nil)
+	}
+	defer c.making().End()
 	a, fh, err := s.tree.Create(c.caller, c.node, name, in.Mode, access)
 	if errors.Is(err, regions.Exists) && in.Flags&syscall.O_EXCL == 0 {
 		if a, err = s.tree.Lookup(c.node, name); err == nil {
@@ -55,7 +62,11 @@ func (s *Server) Tmpfile(_ <-chan struct{}, in *fuse.CreateIn, out *fuse.CreateO
 	c := s.begin(fs.OpTmpfile, &in.InHeader, "")
 	c.caller.Umask = in.Umask
 	access := accessOf(in.Flags)
-	a, fh, err := s.tree.Tmpfile(c.caller, c.node, in.Mode, access)
+	a, fh, ok := c.createdBefore()
+	var err error
+	if !ok {
+		a, fh, err = s.tree.Tmpfile(c.caller, c.node, in.Mode, access)
+	}
 	status := c.created(out, a, fh, access, err)
 	s.nameless(&a, err)
 	return status

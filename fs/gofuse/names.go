@@ -40,7 +40,11 @@ func (s *Server) Readlink(_ <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Sta
 // Link gives a node one more name.
 func (s *Server) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
 	c := s.begin(fs.OpLink, &in.InHeader, name)
-	a, err := s.tree.Link(regions.NodeID(in.Oldnodeid), c.node, name)
+	n := regions.NodeID(in.Oldnodeid)
+	a, err := s.tree.Link(n, c.node, name)
+	if made, ok := c.linked(n, err); ok {
+		a, err = made, nil
+	}
 	return c.entry(out, a, err)
 }
 
@@ -48,6 +52,9 @@ func (s *Server) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse
 func (s *Server) Unlink(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
 	c := s.begin(fs.OpUnlink, h, name)
 	a, err := s.tree.Unlink(c.node, name)
+	if c.gone(err) {
+		return c.end(nil)
+	}
 	s.nameless(&a, err)
 	return c.end(err)
 }
@@ -56,16 +63,27 @@ func (s *Server) Unlink(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.S
 func (s *Server) Rmdir(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
 	c := s.begin(fs.OpRmdir, h, name)
 	_, err := s.tree.Rmdir(c.node, name)
+	if c.gone(err) {
+		err = nil
+	}
 	return c.end(err)
 }
 
 // Rename moves a name.
 func (s *Server) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName string) fuse.Status {
 	c := s.begin(fs.OpRename, &in.InHeader, name)
+	flags := regions.RenameFlags(in.Flags)
+	slot, done := c.swapping(flags)
+	defer slot.End()
+	if done {
+		return c.end(nil)
+	}
 	a, err := s.tree.Rename(regions.Rename{
-		Dir: c.node, Name: name, NewDir: regions.NodeID(in.Newdir), NewName: newName,
-		Flags: regions.RenameFlags(in.Flags),
+		Dir: c.node, Name: name, NewDir: regions.NodeID(in.Newdir), NewName: newName, Flags: flags,
 	})
+	if c.gone(err) {
+		return c.end(nil)
+	}
 	s.nameless(&a, err)
 	return c.end(err)
 }

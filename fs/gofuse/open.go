@@ -26,7 +26,11 @@ func accessOf(flags uint32) regions.Access {
 func (s *Server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	c := s.begin(fs.OpOpen, &in.InHeader, "")
 	access := accessOf(in.Flags)
-	fh, err := s.tree.Open(interruptible(cancel), c.caller, c.node, access)
+	fh, opened := c.handle()
+	var err error
+	if !opened {
+		fh, err = s.tree.Open(interruptible(cancel), c.caller, c.node, access)
+	}
 	if err == nil {
 		s.openOut(out, fh, c.node, access)
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
+	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 	"github.com/shmfs/shmfs/regions"
 )
 
@@ -23,6 +25,8 @@ type Options struct {
 	IO string
 	// Log takes what the library says; nil for none.
 	Log *slog.Logger
+	// Ledger is where the server writes what the next one needs; nil for a mount that ends with its server.
+	Ledger *ledger.Ledger
 }
 
 // MaxRequest is the largest READ and WRITE in bytes: what Linux sends at most (fs/fuse/fuse_i.h, FUSE_MAX_MAX_PAGES).
@@ -42,11 +46,26 @@ type Server struct {
 	kernel   *fuse.Server
 	backings *backings // nil in the cached way
 	reason   string    // why it is passthrough, or why not
+	fd       int
+	ledger   *ledger.Ledger    // nil for none
+	opened   map[uint64]uint64 // handles of an earlier server's, by the request that opened them; not written to
 }
 
-// New answers INIT on the connection and decides how data goes. Serve must follow.
+// New answers INIT on the connection, or takes over from an earlier server, and decides how data goes. Serve must
+// follow.
 func New(tree *fs.Tree, o Options) (*Server, error) {
-	s := &Server{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: tree}
+	s := &Server{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: tree, fd: o.FD, ledger: o.Ledger}
+	opts := mountOptions(o)
+	if o.Ledger != nil {
+		return s, s.handOver(o, opts)
+	}
+	if err := s.connect(opts); err != nil {
+		return nil, err
+	}
+	return s, s.decide(o.IO)
+}
+
+func mountOptions(o Options) *fuse.MountOptions {
 	opts := &fuse.MountOptions{
 		Name:                     "shmfs",
 		MaxWrite:                 MaxRequest,
@@ -62,12 +81,17 @@ func New(tree *fs.Tree, o Options) (*Server, error) {
 	if o.IO == "cached" {
 		opts.DisabledCapabilities |= fuse.CAP_PASSTHROUGH
 	}
-	kernel, err := fuse.NewServer(s, fmt.Sprintf("/dev/fd/%d", o.FD), opts)
+	return opts
+}
+
+// connect lets the library answer INIT on what stands at the connection's number.
+func (s *Server) connect(opts *fuse.MountOptions) error {
+	kernel, err := fuse.NewServer(s, fmt.Sprintf("/dev/fd/%d", s.fd), opts)
 	if err != nil {
-		return nil, fmt.Errorf("begin to serve: %w", err)
+		return fmt.Errorf("begin to serve: %w", err)
 	}
 	s.kernel = kernel
-	return s, s.decide(o.IO)
+	return nil
 }
 
 // libraryLog hands go-fuse's lines to a structured log.
@@ -92,13 +116,19 @@ func (s *Server) decide(want string) error {
 		}
 		return nil
 	}
+	s.use(b)
+	return nil
+}
+
+// use makes passthrough the way.
+func (s *Server) use(b *backings) {
 	s.reason = "the kernel took a file of the arena as backing"
+	b.ledger = s.ledger
 	s.backings = b
 	s.tree.Arena().OnFree(b.free)
 	if !b.path {
 		s.tree.Arena().OnProbe(b.free) // a registered descriptor that is not O_PATH is a user itself
 	}
-	return nil
 }
 
 // Serve answers requests until the mount is gone.
@@ -127,16 +157,20 @@ type call struct {
 	op     fs.Op
 	start  time.Time
 	caller fs.Caller
+	again  bool // an earlier server had it, and did not answer
 	node   regions.NodeID
 	name   string
 }
 
 func (s *Server) begin(op fs.Op, h *fuse.InHeader, name string) call {
-	return call{s, op, time.Now(), fs.Caller{UID: h.Uid, GID: h.Gid, PID: h.Pid}, regions.NodeID(h.NodeId), name}
+	failpoint.Hit(failpoint.Read)
+	caller := fs.Caller{UID: h.Uid, GID: h.Gid, PID: h.Pid, Request: h.Unique &^ resentBit}
+	return call{s, op, time.Now(), caller, h.Unique&resentBit != 0, regions.NodeID(h.NodeId), name}
 }
 
 // end counts the request and answers its status.
 func (c *call) end(err error) fuse.Status {
+	failpoint.Hit(failpoint.Answering)
 	return status(c.server.tree.Done(c.op, c.start, c.caller, c.node, c.name, err))
 }
 

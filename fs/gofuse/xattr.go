@@ -3,6 +3,7 @@
 package gofuse
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -39,13 +40,29 @@ func (s *Server) SetXAttr(_ <-chan struct{}, in *fuse.SetXAttrIn, name string, v
 	if in.SetXAttrFlags&fuse.SETXATTR_ACL_KILL_SGID != 0 {
 		flags |= regions.XattrKillSetGID
 	}
+	if flags&regions.XattrCreate != 0 && s.ledger != nil {
+		existed, slot := c.hadXattr(name)
+		defer slot.End()
+		if c.again && !existed {
+			flags &^= regions.XattrCreate // it was not there: if it is now, the first attempt set it
+		}
+	}
 	return c.end(s.tree.Setxattr(c.node, name, value, flags))
 }
 
 // RemoveXAttr removes an extended attribute.
 func (s *Server) RemoveXAttr(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
 	c := s.begin(fs.OpRemovexattr, h, "")
-	return c.end(s.tree.Removexattr(c.node, name))
+	if s.ledger == nil {
+		return c.end(s.tree.Removexattr(c.node, name))
+	}
+	existed, slot := c.hadXattr(name)
+	defer slot.End()
+	err := s.tree.Removexattr(c.node, name)
+	if c.again && existed && errors.Is(err, regions.NoData) {
+		err = nil
+	}
+	return c.end(err)
 }
 
 // ListXAttr lists the names of extended attributes: those of the trusted namespace to callers with CAP_SYS_ADMIN only

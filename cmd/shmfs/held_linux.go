@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/backends/tmpfs"
+	"github.com/shmfs/shmfs/control"
+	"github.com/shmfs/shmfs/fs/gofuse/keeper"
+	"github.com/shmfs/shmfs/fs/gofuse/ledger"
+	"github.com/shmfs/shmfs/policy"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// exitOrphaned ends a server whose keeper is gone: the connection is not its own to serve.
+const exitOrphaned = 1
+
+// serveHeld serves a mount that a keeper holds: it begins, or goes on where another server died. On success the mount
+// has ended, and the arena with it unless it is kept.
+func (s *serving) serveHeld(ctx context.Context) error {
+	var h held
+	if err := json.Unmarshal([]byte(s.options.held), &h); err != nil {
+		return fmt.Errorf("what the keeper hands over: %w", err)
+	}
+	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(s.signals)
+	s.options.behind, s.point, s.found, s.restarts = h.Behind, h.Point, h.Found, h.Restarts
+	var out *os.File
+	if h.Ready > 0 {
+		out = inherited(h.Ready, "ready")
+	}
+	err := s.takeOver(ctx, h)
+	if err == nil {
+		return s.serveOn(ctx, h, out)
+	}
+	if out != nil {
+		json.NewEncoder(out).Encode(messageOf(err))
+		out.Close()
+	}
+	return err
+}
+
+// takeOver makes all that serving takes from what the keeper holds.
+func (s *serving) takeOver(ctx context.Context, h held) error {
+	if _, err := s.prepare(); err != nil {
+		return err
+	}
+	if h.Place > 0 {
+		s.place = &place{tmpfs.Place(s.point, os.Geteuid()), inherited(h.Place, "place")}
+	}
+	unix.CloseOnExec(h.Ledger)
+	unix.CloseOnExec(h.Connection)
+	var err error
+	if s.ledger, err = ledger.Open(h.Ledger); err != nil {
+		return err
+	}
+	if err := s.attachArena(h.Arena); err != nil {
+		return err
+	}
+	s.manager = regions.NewManager(s.arena)
+	if err := s.adopt(ctx); err != nil {
+		return err
+	}
+	if text := s.ledger.Config(); text != nil {
+		if s.options.config, err = policy.Parse("the configuration of the last server", text); err != nil {
+			return err
+		}
+	}
+	s.current = policy.NewCurrent(s.options.config, s.apply)
+	return s.connect(h.Connection)
+}
+
+// attachArena opens the arena anew, through the keeper's descriptor: it may be mounted nowhere.
+func (s *serving) attachArena(fd int) (err error) {
+	root := inherited(fd, "arena")
+	defer root.Close()
+	path := fmt.Sprintf("/proc/self/fd/%d", fd)
+	if os.Geteuid() != 0 {
+		s.arena, err = tmpfs.Directory(path)
+	} else {
+		s.arena, err = tmpfs.Attach(path)
+	}
+	return err
+}
+
+// adopt counts what is in the arena: now, where regions are found by their names, which the walk learns; behind the
+// first answers, where an earlier server was interrupted.
+func (s *serving) adopt(ctx context.Context) error {
+	if !s.resumed() || !s.manager.Properties().Stateless {
+		_, err := s.manager.Adopt(ctx)
+		return err
+	}
+	s.manager.Expect()
+	return nil
+}
+
+// resumed answers whether an earlier server served the mount.
+func (s *serving) resumed() bool { return s.restarts > 0 }
+
+// serveOn serves, and tells the keeper and who waits for the first server.
+func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
+	tether, err := keeper.Attach(h.Tether, s.well, func() { os.Exit(exitOrphaned) })
+	if err != nil {
+		return err
+	}
+	if s.resumed() {
+		s.gap = time.Since(time.Unix(0, h.Died))
+	}
+	err = s.run(ctx, func(m mounted) error {
+		if s.resumed() {
+			go s.catchUp(ctx)
+		}
+		if err := tether.Ready(s.server.Resumable()); err != nil {
+			return err
+		}
+		if out == nil {
+			return nil
+		}
+		return errors.Join(json.NewEncoder(out).Encode(message{Mounted: &m}), out.Close())
+	})
+	if err == nil {
+		err = s.end()
+	}
+	if err != nil {
+		s.log.Error("the mount has ended", "reason", err.Error())
+	}
+	return nil
+}
+
+// catchUp does what need not be done before the first answer.
+func (s *serving) catchUp(ctx context.Context) {
+	s.server.Settle()
+	if !s.manager.Properties().Stateless {
+		return
+	}
+	if _, err := s.manager.Adopt(ctx); err != nil {
+		s.log.Error("the sums are not complete", "reason", err.Error())
+	}
+}
+
+// well is what the keeper asks of a server that has requests waiting.
+func (s *serving) well() bool {
+	_, err := s.manager.Usage(regions.RootNode)
+	return err == nil
+}
+
+func (s *serving) keeperStats() control.KeeperStats {
+	if s.ledger == nil {
+		return control.KeeperStats{}
+	}
+	return control.KeeperStats{
+		PID: s.ledger.Keeper(), Restarts: s.restarts, Gap: s.gap,
+	}
+}

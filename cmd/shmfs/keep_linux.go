@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
+	"github.com/shmfs/shmfs/fs/gofuse/keeper"
+	"github.com/shmfs/shmfs/fs/gofuse/ledger"
+	"github.com/shmfs/shmfs/policy"
+)
+
+// renewSignal asks a keeper to replace its server by the program on disk.
+const renewSignal = syscall.SIGUSR2
+
+// held is what a keeper holds, as the server that it starts is told: numbers of inherited descriptors.
+type held struct {
+	Tether     int    `json:"tether"`
+	Connection int    `json:"connection"`
+	Ledger     int    `json:"ledger"`
+	Arena      int    `json:"arena"`           // the root directory of the arena
+	Place      int    `json:"place,omitempty"` // the lock of the arena's place; 0 for none
+	Ready      int    `json:"ready,omitempty"` // where the first server says that it is ready
+	Point      string `json:"point"`
+	Found      bool   `json:"found,omitempty"`  // the arena was there before
+	Behind     bool   `json:"behind,omitempty"` // nobody is at a terminal
+	Restarts   uint64 `json:"restarts,omitempty"`
+	Died       int64  `json:"died,omitempty"` // when the last server died, in ns since 1970; 0 for the first
+}
+
+// kept is a keeper's side of a mount.
+type kept struct {
+	*serving
+	program    string // on disk
+	connection *os.File
+	ledger     *os.File
+	arena      *os.File
+	ready      *os.File // for the first server
+}
+
+// hold opens the arena and mounts; it undoes what it did if one of them fails.
+func (s *serving) hold(ctx context.Context) error {
+	if err := s.openArena(ctx); err != nil {
+		return err
+	}
+	fd, err := s.mount()
+	if err != nil {
+		return errors.Join(err, s.end())
+	}
+	s.connection = fd
+	return nil
+}
+
+// keep has the mount served by other processes until it has ended.
+func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
+	k := &kept{serving: s, connection: os.NewFile(uintptr(s.connection), "/dev/fuse")}
+	fd, err := ledger.Create()
+	if err != nil {
+		return errors.Join(err, k.connection.Close(), fusemount.Unmount(s.point, true))
+	}
+	k.ledger = os.NewFile(uintptr(fd), "ledger")
+	defer k.ledger.Close()
+	k.arena = os.NewFile(uintptr(s.arena.Root()), "arena")
+	if k.program, err = os.Executable(); err != nil {
+		return err
+	}
+	in, out, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	k.ready = out
+	told := make(chan error, 1)
+	go func() { told <- s.tell(in, ready) }()
+	err = keeper.New(keeper.Options{
+		Connection: k.connection, Command: k.command, Signals: s.signals, Renew: renewSignal,
+		Abort: s.options.config.OnCrashLoop == policy.CrashLoopAbort, Deaths: s.options.crashes, Log: s.log,
+	}).Run()
+	k.ready.Close() // tell has read all that was said, or there is nothing to read
+	if failed := <-told; failed != nil {
+		return errors.Join(failed, fusemount.Unmount(s.point, true))
+	}
+	s.arena, s.served = nil, true // the last server closed it, or it is left for the next mount
+	s.place = nil
+	return err
+}
+
+// tell reads what the first server says, and hands it on.
+func (s *serving) tell(in *os.File, ready func(mounted) error) error {
+	defer in.Close()
+	var m message
+	if err := json.NewDecoder(in).Decode(&m); err != nil {
+		return fmt.Errorf("the server ended before it was ready")
+	}
+	r, err := m.result()
+	if err != nil {
+		return err
+	}
+	return ready(r)
+}
+
+// command makes the command that serves: this program, or the one that has taken its place on disk.
+func (k *kept) command(tether *os.File, died time.Time, fresh bool) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe")
+	if fresh {
+		cmd = exec.Command(k.program)
+	}
+	h := held{Point: k.point, Found: k.found, Behind: k.options.behind}
+	pass := func(f *os.File) int {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		return firstExtraFile + len(cmd.ExtraFiles) - 1
+	}
+	h.Tether, h.Connection, h.Ledger, h.Arena = pass(tether), pass(k.connection), pass(k.ledger), pass(k.arena)
+	if k.place != nil {
+		h.Place = pass(k.place.lock)
+	}
+	if died.IsZero() {
+		h.Ready = pass(k.ready)
+	} else {
+		k.restarts++
+		h.Died, h.Restarts = died.UnixNano(), k.restarts
+	}
+	text, err := json.Marshal(h)
+	if err != nil {
+		panic(err) // numbers and strings only
+	}
+	cmd.Args = append([]string{"shmfs"}, k.options.arguments(heldFlag, string(text))...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd
+}
+
+// inherited makes a file of an inherited descriptor, which is not inherited further.
+func inherited(fd int, name string) *os.File {
+	unix.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), name)
+}

@@ -1,0 +1,23 @@
+// Package failpoint ends the process where a test wants it to: between two steps of a request. Without the build tag
+// failpoints it is nothing, and costs nothing.
+package failpoint
+
+// Point is a place between reading a request and answering it.
+type Point string
+
+// The points, in the order in which a request comes by.
+const (
+	Read       Point = "read"       // the request was read
+	Slot       Point = "slot"       // what it found is in the ledger
+	Made       Point = "made"       // the arena did what was asked; no handle yet
+	Entered    Point = "entered"    // its handle is in the ledger
+	Registered Point = "registered" // the kernel knows the backing; the ledger does not
+	Backed     Point = "backed"     // the ledger does, too
+	Closing    Point = "closing"    // the ledger says that a backing is let go; the kernel was not told
+	Closed     Point = "closed"     // the kernel was told; the ledger still has it
+	Answering  Point = "answering"  // the answer is made; the kernel does not have it
+)
+
+// Variable is the environment's variable that says where to end: "POINT=N" is with a chance of one in N at that point,
+// "any=N" at any of them.
+const Variable = "SHMFS_FAILPOINT"

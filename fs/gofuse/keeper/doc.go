@@ -1,0 +1,26 @@
+// Package keeper holds a mount's connection to the kernel, and has somebody serve it: it starts a server, starts it
+// again when it dies, and kills one that does not answer. It does nothing else, so that it has no reason to die.
+//
+// # Parts
+//
+// The keeper is one process, the server its child. The child inherits the connection, whatever else it needs, and one
+// end of a socket, its tether. While a server is being replaced, requests wait in the kernel.
+//
+// The tether tells both what they must know of each other: it ends when either dies, and a server without its keeper
+// ends at once, so there are never two. (PR_SET_PDEATHSIG would be tied to the thread that started the child.)
+//
+// # Watching without waking
+//
+// An idle mount wakes nobody. The keeper sleeps in poll(2) on the connection until a request comes, then looks again
+// after half a second, and only if one waits unread then does it ask the server whether it is well. A server that is
+// silent for two seconds is killed. So a busy mount costs the keeper two wake-ups a second.
+//
+// # Crash loops
+//
+// A server that dies again and again within moments is started later and later, and meanwhile requests get EIO, or the
+// connection is aborted, as configured: nobody waits for ever.
+//
+// # Known deadlock
+//
+// The keeper must not touch a file of its mount, nor have one open.
+package keeper

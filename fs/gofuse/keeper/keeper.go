@@ -1,0 +1,251 @@
+//go:build linux
+
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Options are a keeper's.
+type Options struct {
+	// Connection is /dev/fuse, mounted. The keeper owns it.
+	Connection *os.File
+	// Command makes the command that serves, after a server that died at that time (zero for the first), from the
+	// program on disk instead of the one that runs if fresh. tether is to be inherited, and passed to Attach there.
+	Command func(tether *os.File, died time.Time, fresh bool) *exec.Cmd
+	// Signals are passed on to the server, except Renew.
+	Signals <-chan os.Signal
+	// Renew replaces the server by the program on disk.
+	Renew os.Signal
+	// Abort ends the connection in a crash loop, instead of answering with EIO and trying on.
+	Abort bool
+	// Deaths, each within a moment of its start, are a crash loop. 0 is usual.
+	Deaths int
+	Log    *slog.Logger
+}
+
+const (
+	// usualDeaths in a row, each within earlyDeath, are a crash loop.
+	usualDeaths = 10
+	earlyDeath  = 2 * time.Second
+	// startTime is how long a server may take to be ready: the first one adopts what it finds.
+	startTime = 2 * time.Minute
+	// refusals last from firstPause on, twice as long each time, lastPause at most.
+	firstPause = time.Second
+	lastPause  = 30 * time.Second
+)
+
+// ErrCrashLoop says that servers died one after the other.
+var ErrCrashLoop = errors.New("the server died again and again: see its log; the connection is given up")
+
+// Keeper keeps one mount served.
+type Keeper struct {
+	options Options
+	early   int         // deaths in a row, each soon after the start
+	fresh   bool        // start the program on disk
+	signals []os.Signal // that came while no server was ready
+}
+
+// New makes a keeper.
+func New(o Options) *Keeper {
+	if o.Deaths == 0 {
+		o.Deaths = usualDeaths
+	}
+	return &Keeper{options: o}
+}
+
+// Run has the connection served until a server ends of its own will, which is the end of the mount. It returns an error
+// if the first server does not become ready, if servers cannot be replaced here, or in a crash loop.
+func (k *Keeper) Run() error {
+	defer k.options.Connection.Close()
+	var died time.Time
+	for first := true; ; first = false {
+		s, err := k.start(died)
+		if err == nil {
+			err = k.attend(s)
+		}
+		if err == nil {
+			return nil
+		}
+		died = time.Now()
+		if first && !s.wasReady() || s != nil && s.last {
+			return fmt.Errorf("the server ended: %w", err)
+		}
+		if k.fresh && !s.wasReady() {
+			k.options.Log.Error("the program on disk does not serve; the one that ran before goes on")
+			k.fresh = false
+		}
+		k.options.Log.Error("the server died; the next one takes over", "pid", s.pid(), "how", err.Error())
+		if err := k.pause(s, died); err != nil {
+			return err
+		}
+	}
+}
+
+// server is one process that serves.
+type server struct {
+	cmd    *exec.Cmd
+	tether *os.File
+	begun  time.Time
+	ended  chan error // gets how it ended, once
+	words  chan byte  // what it says
+	ready  bool
+	last   bool // no other can take over
+}
+
+func (s *server) wasReady() bool { return s != nil && s.ready }
+
+func (s *server) pid() int {
+	if s == nil || s.cmd.Process == nil {
+		return 0
+	}
+	return s.cmd.Process.Pid
+}
+
+// start starts a server.
+func (k *Keeper) start(died time.Time) (*server, error) {
+	ours, theirs, err := tether()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	s := &server{tether: ours, begun: time.Now(), ended: make(chan error, 1), words: make(chan byte, 1)}
+	s.cmd = k.options.Command(theirs, died, k.fresh)
+	if s.cmd.SysProcAttr == nil {
+		s.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	s.cmd.SysProcAttr.Setpgid = true // Ctrl-C comes to the keeper, which passes it on: once
+	if err := s.cmd.Start(); err != nil {
+		ours.Close()
+		return nil, fmt.Errorf("start the server: %w", err)
+	}
+	go func() { s.ended <- s.cmd.Wait() }()
+	go s.listen()
+	return s, nil
+}
+
+// listen hands on what the server says, until it is gone.
+func (s *server) listen() {
+	defer close(s.words)
+	word := make([]byte, 1)
+	for {
+		if n, err := s.tether.Read(word); n < 1 || err != nil {
+			return
+		}
+		s.words <- word[0]
+	}
+}
+
+// attend is with a server until it ends, and answers how: nil if it was done.
+func (k *Keeper) attend(s *server) error {
+	defer s.release()
+	pending, stop, err := watch(k.options.Connection)
+	if err != nil {
+		return errors.Join(err, s.kill())
+	}
+	defer stop()
+	silent, asked := time.NewTimer(startTime), true
+	defer silent.Stop()
+	words := s.words
+	for {
+		select {
+		case err := <-s.ended:
+			for words != nil { // what it said last
+				if word, open := <-words; open {
+					k.heard(s, word)
+				} else {
+					words = nil
+				}
+			}
+			return err
+		case word, open := <-words:
+			if !open {
+				words = nil // it ends
+				continue
+			}
+			silent.Stop()
+			asked = false
+			k.heard(s, word)
+		case <-pending:
+			if !asked && s.say(wordPing) == nil {
+				asked = true
+				silent.Reset(silence)
+			}
+		case <-silent.C:
+			k.options.Log.Error("the server does not answer; it is killed", "pid", s.pid(), "after", silence.String())
+			s.cmd.Process.Kill()
+		case sig := <-k.options.Signals:
+			k.signal(s, sig)
+		}
+	}
+}
+
+// release lets go of a server that ended.
+func (s *server) release() {
+	s.tether.Close()
+	for range s.words { // until listen is done
+	}
+}
+
+// heard acts on what a server says.
+func (k *Keeper) heard(s *server, word byte) {
+	if word != wordReady && word != wordLast {
+		return
+	}
+	s.ready, s.last = true, word == wordLast
+	for _, sig := range k.signals {
+		s.cmd.Process.Signal(sig)
+	}
+	k.signals = nil
+}
+
+// signal passes a signal on, as soon as there is a server that expects it.
+func (k *Keeper) signal(s *server, sig os.Signal) {
+	switch {
+	case sig == k.options.Renew:
+		if s.ready && !s.last {
+			k.fresh = true
+			s.cmd.Process.Kill()
+		}
+	case s.ready:
+		s.cmd.Process.Signal(sig)
+	case sig == syscall.SIGTERM || sig == os.Interrupt:
+		k.signals = append(k.signals, sig)
+	}
+}
+
+func (s *server) say(word byte) error {
+	_, err := s.tether.Write([]byte{word})
+	return err
+}
+
+// kill ends a server and waits for its end.
+func (s *server) kill() error {
+	s.cmd.Process.Kill()
+	return <-s.ended
+}
+
+// pause waits before the next server is started, if the last ones died at once. Meanwhile requests are refused.
+func (k *Keeper) pause(s *server, died time.Time) error {
+	if s != nil && died.Sub(s.begun) > earlyDeath {
+		k.early = 0
+		return nil
+	}
+	k.early++
+	if k.early < k.options.Deaths {
+		return nil
+	}
+	if k.options.Abort {
+		return ErrCrashLoop
+	}
+	d := min(firstPause<<min(k.early-k.options.Deaths, 10), lastPause)
+	k.options.Log.Error("the server died again and again; requests are refused", "for", d.String(),
+		"remedy", "see its log; to give the mount up: umount --lazy")
+	return refuse(k.options.Connection, d)
+}

@@ -1,0 +1,216 @@
+//go:build linux
+
+package keeper
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A server under test is this binary again, told by the environment what to do.
+const behaviour = "SHMFS_KEEPER_SERVER"
+
+func TestMain(m *testing.M) {
+	if how := os.Getenv(behaviour); how != "" {
+		os.Exit(serve(how))
+	}
+	os.Exit(m.Run())
+}
+
+// serve is a server: it counts itself in a file, and behaves as told. Its tether is descriptor 3.
+func serve(how string) int {
+	count := countStart(os.Getenv("COUNT"))
+	orphaned := make(chan int, 1)
+	t, err := Attach(3, func() bool { return how != "silent" || count > 1 }, func() { orphaned <- 7 })
+	if err != nil {
+		return 9
+	}
+	if how == "stillborn" {
+		return 1
+	}
+	t.Ready(how != "last")
+	switch {
+	case how == "dies" && count < 4, how == "last", how == "loops":
+		return 1
+	case how == "silent" && count == 1:
+		return <-orphaned
+	case how == "waits":
+		return <-orphaned
+	}
+	return 0
+}
+
+func countStart(path string) int {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		os.Exit(9)
+	}
+	defer f.Close()
+	f.Write([]byte{'.'})
+	s, err := f.Stat()
+	if err != nil {
+		os.Exit(9)
+	}
+	return int(s.Size())
+}
+
+// keep makes a keeper of servers that behave in one way. A socket stands for the connection: with a byte in it, a
+// request waits.
+func keep(t *testing.T, how string, pending bool) (k *Keeper, starts func() int) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(pair[1]) })
+	if pending {
+		unix.Write(pair[1], []byte{0})
+	}
+	count := filepath.Join(t.TempDir(), "count")
+	k = New(Options{
+		Connection: os.NewFile(uintptr(pair[0]), "connection"),
+		Command: func(tether *os.File, _ time.Time, _ bool) *exec.Cmd {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), behaviour+"="+how, "COUNT="+count)
+			cmd.ExtraFiles = []*os.File{tether}
+			return cmd
+		},
+		Abort: true, Deaths: 3, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	return k, func() int {
+		b, _ := os.ReadFile(count)
+		return len(b)
+	}
+}
+
+func TestAServerThatDiesIsStartedAgain(t *testing.T) {
+	k, starts := keep(t, "dies", false)
+	k.options.Deaths = 10
+	if err := k.Run(); err != nil || starts() != 4 {
+		t.Errorf("%v after %d starts, want nil after 4", err, starts())
+	}
+}
+
+func TestAServerThatNeverWasReadyIsNot(t *testing.T) {
+	k, starts := keep(t, "stillborn", false)
+	if err := k.Run(); err == nil || starts() != 1 {
+		t.Errorf("%v after %d starts, want an error after 1", err, starts())
+	}
+}
+
+func TestTheLastServerIsTheLast(t *testing.T) {
+	k, starts := keep(t, "last", false)
+	if err := k.Run(); err == nil || starts() != 1 {
+		t.Errorf("%v after %d starts, want an error after 1", err, starts())
+	}
+}
+
+func TestACrashLoopIsAborted(t *testing.T) {
+	k, starts := keep(t, "loops", false)
+	if err := k.Run(); !errors.Is(err, ErrCrashLoop) || starts() != 3 {
+		t.Errorf("%v after %d starts, want ErrCrashLoop after 3", err, starts())
+	}
+}
+
+func TestASilentServerIsKilled(t *testing.T) {
+	k, starts := keep(t, "silent", true)
+	begun := time.Now()
+	if err := k.Run(); err != nil || starts() != 2 {
+		t.Errorf("%v after %d starts, want nil after 2", err, starts())
+	}
+	if took := time.Since(begun); took < silence || took > silence+3*time.Second {
+		t.Errorf("it was killed after %v, want some %v", took, silence)
+	}
+}
+
+// A tether that ends calls for the end of the server.
+func TestAnOrphanIsTold(t *testing.T) {
+	ours, theirs, err := tether()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan struct{})
+	fd, err := unix.Dup(int(theirs.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Attach(fd, func() bool { return true }, func() { close(told) }); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	ours.Write([]byte{wordPing})
+	word := make([]byte, 1)
+	if _, err := ours.Read(word); err != nil || word[0] != wordPing {
+		t.Errorf("a ping is answered with %q (%v)", word, err)
+	}
+	ours.Close()
+	select {
+	case <-told:
+	case <-time.After(5 * time.Second):
+		t.Error("not told within 5 s")
+	}
+}
+
+// A signal that comes before there is a server to take it is passed on when there is.
+func TestSignalsWaitForAServer(t *testing.T) {
+	k, starts := keep(t, "waits", false)
+	k.options.Deaths = 1
+	signals := make(chan os.Signal, 1)
+	k.options.Signals = signals
+	signals <- syscall.SIGTERM
+	done := make(chan error, 1)
+	go func() { done <- k.Run() }()
+	select {
+	case err := <-done: // the server has no handler: the signal ends it
+		if !errors.Is(err, ErrCrashLoop) || starts() != 1 {
+			t.Errorf("%v after %d starts, want the one server to be ended by the signal", err, starts())
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the signal was not passed on within 10 s")
+	}
+}
+
+func TestRefusal(t *testing.T) {
+	request := func(op uint32, size int) []byte {
+		b := make([]byte, size)
+		binary.NativeEndian.PutUint32(b[4:], op)
+		binary.NativeEndian.PutUint64(b[8:], 1<<63|42)
+		return b
+	}
+	for _, op := range []uint32{opForget, opForgetAll, opInterrupt, opRelease, opReleaseDir} {
+		if got := refusal(request(op, inHeaderSize)); got != nil {
+			t.Errorf("operation %d is answered: %x", op, got)
+		}
+	}
+	got := refusal(request(1, 64))
+	want := answer(-int32(unix.EIO), 1<<63|42)
+	if !bytes.Equal(got, want) || binary.NativeEndian.Uint32(got) != 16 {
+		t.Errorf("got %x, want %x", got, want)
+	}
+}
+
+func FuzzRefusal(f *testing.F) {
+	f.Add(make([]byte, inHeaderSize))
+	f.Add([]byte{1})
+	f.Fuzz(func(t *testing.T, request []byte) {
+		got := refusal(request)
+		if len(request) < inHeaderSize && got != nil {
+			t.Errorf("%d bytes are answered with %x", len(request), got)
+		}
+		if got != nil && len(got) != 16 {
+			t.Errorf("an answer of %s bytes", strconv.Itoa(len(got)))
+		}
+	})
+}

@@ -1,0 +1,80 @@
+//go:build linux
+
+package ledger
+
+// Backing is a file that the kernel has registered for a node.
+type Backing struct {
+	Node uint64
+	ID   int32
+	// Closing says that a server was about to tell the kernel to let it go: tell again.
+	Closing bool
+	index   uint32
+}
+
+// EnterBacking enters what the kernel has just registered. It answers where, for LeaveBacking.
+func (l *Ledger) EnterBacking(node uint64, id int32) (index uint32, err error) {
+	l.backingMu.Lock()
+	defer l.backingMu.Unlock()
+	i, ok := l.newBacking()
+	if !ok {
+		return 0, ErrFull
+	}
+	r := record[backingRecord](l, backingSection, uint64(i))
+	r.node, r.id = node, id
+	r.state.Store(backingHeld)
+	l.head.backingID.Store(int64(id))
+	return i, nil
+}
+
+func (l *Ledger) newBacking() (uint32, bool) {
+	if n := len(l.freeBackings); n > 0 {
+		i := l.freeBackings[n-1]
+		l.freeBackings = l.freeBackings[:n-1]
+		return i, true
+	}
+	i := l.head.backings.Load()
+	if i >= l.head.sections[backingSection].count {
+		return 0, false
+	}
+	l.head.backings.Store(i + 1)
+	return uint32(i), true
+}
+
+// LeaveBacking takes a backing out; tell tells the kernel.
+func (l *Ledger) LeaveBacking(index uint32, tell func()) {
+	r := record[backingRecord](l, backingSection, uint64(index))
+	r.state.Store(backingClosing)
+	tell()
+	r.state.Store(backingFree)
+	l.backingMu.Lock()
+	defer l.backingMu.Unlock()
+	l.freeBackings = append(l.freeBackings, index)
+}
+
+// Leave takes a backing out that Backings answered; tell tells the kernel.
+func (l *Ledger) Leave(b Backing, tell func()) { l.LeaveBacking(b.index, tell) }
+
+// Index answers what LeaveBacking takes.
+func (b Backing) Index() uint32 { return b.index }
+
+// Backings calls fn for every backing. fn may not enter or leave any.
+func (l *Ledger) Backings(fn func(Backing)) {
+	for i := range l.head.backings.Load() {
+		r := record[backingRecord](l, backingSection, i)
+		if state := r.state.Load(); state != backingFree {
+			fn(Backing{Node: r.node, ID: r.id, Closing: state != backingHeld, index: uint32(i)})
+		}
+	}
+}
+
+// NextBackingID is what the kernel may have given out to a server that was killed before it could enter it: ids count
+// up (Linux fs/fuse/backing.c, idr_alloc_cyclic).
+func (l *Ledger) NextBackingID() int32 { return int32(l.head.backingID.Load()) + 1 }
+
+func (l *Ledger) scanBackings() {
+	for i := range l.head.backings.Load() {
+		if record[backingRecord](l, backingSection, i).state.Load() == backingFree {
+			l.freeBackings = append(l.freeBackings, uint32(i))
+		}
+	}
+}

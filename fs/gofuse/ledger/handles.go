@@ -1,0 +1,156 @@
+//go:build linux
+
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Handle is an open file or directory. Its number is the record's index plus 1 and, above, the record's generation.
+type Handle struct {
+	Number  uint64
+	Node    uint64
+	Request uint64 // FUSE's number of the request that opened it
+	Access  uint8
+	Kind    uint8
+	text    uint32
+	length  uint64
+}
+
+// ErrFull says that there is no room for one more.
+var ErrFull = errors.New("the ledger is full")
+
+// EnterHandle enters an open handle and answers its number. The content of a control file goes along; one that does
+// not fit is lost with this server.
+func (l *Ledger) EnterHandle(h Handle, content []byte) (uint64, error) {
+	l.handleMu.Lock()
+	defer l.handleMu.Unlock()
+	i, ok := l.newHandle()
+	if !ok {
+		return 0, ErrFull
+	}
+	r := record[handleRecord](l, handleSection, uint64(i))
+	r.generation++
+	r.node, r.request, r.access, r.kind = h.Node, h.Request, h.Access, h.Kind
+	r.text, r.length = 0, 0
+	if len(content) > 0 {
+		l.enterText(r, content)
+	}
+	r.used.Store(1)
+	return uint64(r.generation)<<32 | uint64(i+1), nil
+}
+
+func (l *Ledger) newHandle() (uint32, bool) {
+	if n := len(l.freeHandles); n > 0 {
+		i := l.freeHandles[n-1]
+		l.freeHandles = l.freeHandles[:n-1]
+		return i, true
+	}
+	i := l.head.handles.Load()
+	if i >= l.head.sections[handleSection].count {
+		return 0, false
+	}
+	l.head.handles.Store(i + 1)
+	return uint32(i), true
+}
+
+// find answers the record of a handle that is open.
+func (l *Ledger) find(number uint64) (*handleRecord, uint32, bool) {
+	i := uint64(uint32(number))
+	if i == 0 || i > l.head.handles.Load() {
+		return nil, 0, false
+	}
+	r := record[handleRecord](l, handleSection, i-1)
+	return r, uint32(i - 1), r.used.Load() == 1 && r.generation == uint32(number>>32)
+}
+
+// LeaveHandle takes a handle out. One that is not there (any more) is nothing to do.
+func (l *Ledger) LeaveHandle(number uint64) {
+	l.handleMu.Lock()
+	defer l.handleMu.Unlock()
+	r, i, ok := l.find(number)
+	if !ok {
+		return
+	}
+	r.used.Store(0)
+	if r.text > 0 && uint64(r.text) <= l.head.sections[textSection].count {
+		l.leaveText(r.text - 1)
+	}
+	l.freeHandles = append(l.freeHandles, i)
+}
+
+// Handles calls fn for every open handle.
+func (l *Ledger) Handles(fn func(Handle)) {
+	for i := range l.head.handles.Load() {
+		r := record[handleRecord](l, handleSection, i)
+		if r.used.Load() == 1 {
+			fn(Handle{Number: uint64(r.generation)<<32 | (i + 1), Node: r.node, Request: r.request, Access: r.access,
+				Kind: r.kind, text: r.text, length: r.length})
+		}
+	}
+}
+
+func (l *Ledger) scanHandles() {
+	taken := make(map[uint32]bool)
+	for i := range l.head.handles.Load() {
+		r := record[handleRecord](l, handleSection, i)
+		if r.used.Load() == 1 {
+			taken[r.text] = true
+		} else {
+			l.freeHandles = append(l.freeHandles, uint32(i))
+		}
+	}
+	for i := range l.head.sections[textSection].count {
+		if !taken[uint32(i)+1] {
+			l.freeTexts = append(l.freeTexts, uint32(i))
+		}
+	}
+}
+
+// enterText keeps the content of a control file for a handle.
+func (l *Ledger) enterText(r *handleRecord, content []byte) {
+	n := len(l.freeTexts)
+	if n == 0 || len(content) > textMax {
+		return
+	}
+	i := l.freeTexts[n-1]
+	if wrote, err := unix.Pwrite(l.fd, content, l.textAt(i)); err != nil || wrote < len(content) {
+		return
+	}
+	l.freeTexts = l.freeTexts[:n-1]
+	r.text, r.length = i+1, uint64(len(content))
+}
+
+// leaveText gives a text's memory back.
+func (l *Ledger) leaveText(i uint32) {
+	unix.Fallocate(l.fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, l.textAt(i), textMax)
+	l.freeTexts = append(l.freeTexts, i)
+}
+
+func (l *Ledger) textAt(i uint32) int64 {
+	s := l.head.sections[textSection]
+	return int64(s.at + uint64(i)*s.size)
+}
+
+// Text reads the content that a handle reads; false if it is lost.
+func (l *Ledger) Text(h Handle) ([]byte, bool) {
+	if h.text == 0 || uint64(h.text) > l.head.sections[textSection].count || h.length > textMax {
+		return nil, false
+	}
+	b := make([]byte, h.length)
+	n, err := unix.Pread(l.fd, b, l.textAt(h.text-1))
+	return b, err == nil && n == len(b)
+}
+
+// Size answers how many bytes of memory the ledger takes.
+func (l *Ledger) Size() (int64, error) {
+	var s unix.Stat_t
+	if err := unix.Fstat(l.fd, &s); err != nil {
+		return 0, fmt.Errorf("size of the ledger: %w", os.NewSyscallError("fstat", err))
+	}
+	return s.Blocks * 512, nil
+}

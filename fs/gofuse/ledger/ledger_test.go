@@ -1,0 +1,252 @@
+//go:build linux
+
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// small is a ledger of few records, for tests.
+var small = sizes{configSection: 2, slotSection: 8, handleSection: 8, backingSection: 8, textSection: 2}
+
+func newLedger(t testing.TB) (*Ledger, int) {
+	t.Helper()
+	fd, err := create(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return again(t, fd), fd
+}
+
+// again opens a ledger as the next server does.
+func again(t testing.TB, fd int) *Ledger {
+	t.Helper()
+	l, err := Open(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// What a server writes, one of another release reads: sizes and places are fixed.
+func TestLayoutIsFixed(t *testing.T) {
+	for _, x := range []struct {
+		name      string
+		got, want uintptr
+	}{
+		{"slot", unsafe.Sizeof(slotRecord{}), 32},
+		{"handle", unsafe.Sizeof(handleRecord{}), 48},
+		{"backing", unsafe.Sizeof(backingRecord{}), 16},
+		{"configuration", unsafe.Sizeof(configRecord{}), 8192},
+		{"place of sections", unsafe.Offsetof(header{}.sections), 16},
+		{"place of the slot count", unsafe.Offsetof(header{}.slotNext), 208},
+		{"place of INIT", unsafe.Offsetof(header{}.init), 264},
+		{"place of the reply", unsafe.Offsetof(header{}.reply), 776},
+	} {
+		if x.got != x.want {
+			t.Errorf("%s: %d bytes, want %d: a change needs another version", x.name, x.got, x.want)
+		}
+	}
+	if unsafe.Sizeof(header{}) > headSize {
+		t.Errorf("the header has %d bytes, more than its page", unsafe.Sizeof(header{}))
+	}
+}
+
+func TestAnEmptyLedgerTakesLittleMemory(t *testing.T) {
+	fd, err := Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	l := again(t, fd)
+	if _, err := l.EnterHandle(Handle{Node: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if size, err := l.Size(); err != nil || size > 64<<10 {
+		t.Errorf("%d bytes (%v), want 64 KiB at most", size, err)
+	}
+}
+
+func TestHandlesOutliveTheirServer(t *testing.T) {
+	first, fd := newLedger(t)
+	text := bytes.Repeat([]byte("control"), 1000)
+	a, _ := first.EnterHandle(Handle{Node: 7, Request: 70, Access: 3, Kind: 1}, nil)
+	b, _ := first.EnterHandle(Handle{Node: 8, Request: 80}, text)
+	c, _ := first.EnterHandle(Handle{Node: 9}, nil)
+	first.LeaveHandle(c)
+	next := again(t, fd)
+	found := map[uint64]Handle{}
+	next.Handles(func(h Handle) { found[h.Number] = h })
+	if len(found) != 2 || found[a].Node != 7 || found[a].Request != 70 || found[a].Access != 3 || found[a].Kind != 1 {
+		t.Errorf("found %+v", found)
+	}
+	if got, ok := next.Text(found[b]); !ok || !bytes.Equal(got, text) {
+		t.Errorf("the content of a control file: %d bytes, %v", len(got), ok)
+	}
+	if _, ok := next.Text(found[a]); ok {
+		t.Error("a handle without content has some")
+	}
+	d, _ := next.EnterHandle(Handle{Node: 10}, nil)
+	if d == c || uint32(d) != uint32(c) {
+		t.Errorf("handle %x uses the record of %x again: the number must be another one", d, c)
+	}
+	next.LeaveHandle(c) // long closed: nothing to do
+	next.LeaveHandle(a)
+	next.LeaveHandle(a)
+	if e, _ := next.EnterHandle(Handle{}, nil); e == a {
+		t.Error("a number was given out twice")
+	}
+}
+
+func TestHandlesAreFinite(t *testing.T) {
+	l, _ := newLedger(t)
+	var numbers []uint64
+	for {
+		n, err := l.EnterHandle(Handle{}, []byte("x"))
+		if errors.Is(err, ErrFull) {
+			break
+		}
+		numbers = append(numbers, n)
+	}
+	if got, want := len(numbers), int(small[handleSection]); got != want {
+		t.Errorf("%d handles, want %d", got, want)
+	}
+	for _, n := range numbers {
+		l.LeaveHandle(n)
+	}
+	if _, err := l.EnterHandle(Handle{}, nil); err != nil {
+		t.Errorf("after all were left: %v", err)
+	}
+}
+
+func TestBackingsOutliveTheirServer(t *testing.T) {
+	first, fd := newLedger(t)
+	a, _ := first.EnterBacking(5, 1)
+	b, _ := first.EnterBacking(6, 2)
+	c, _ := first.EnterBacking(7, 3)
+	told := 0
+	first.LeaveBacking(b, func() { told++ })
+	func() {
+		defer func() { recover() }()
+		first.LeaveBacking(c, func() { panic("killed") })
+	}()
+	next := again(t, fd)
+	found := map[uint64]Backing{}
+	next.Backings(func(x Backing) { found[x.Node] = x })
+	if len(found) != 2 || found[5].ID != 1 || found[5].Closing || !found[7].Closing || found[5].Index() != a {
+		t.Errorf("found %+v; told %d times", found, told)
+	}
+	if got := next.NextBackingID(); got != 4 {
+		t.Errorf("the next id is %d, want 4", got)
+	}
+	next.Leave(found[7], func() { told++ })
+	if told != 2 {
+		t.Errorf("the kernel was told %d times, want 2", told)
+	}
+}
+
+func TestRequestsAreFoundAgain(t *testing.T) {
+	first, fd := newLedger(t)
+	begun := time.Now()
+	first.BeginRequest(100, Found{Begun: begun, Node: 9, Existed: true}) // never ends
+	for i := range small[slotSection] * 3 {
+		first.BeginRequest(200+i, Found{}).End()
+	}
+	next := again(t, fd)
+	f, slot, ok := next.FindRequest(100)
+	if !ok || !f.Begun.Equal(begun) || f.Node != 9 || !f.Existed {
+		t.Errorf("found %+v, %v", f, ok)
+	}
+	slot.End()
+	if _, _, ok := next.FindRequest(200); ok {
+		t.Error("a request was found whose slot others had since")
+	}
+	for i := range small[slotSection] {
+		next.BeginRequest(300+i, Found{})
+	}
+	next.BeginRequest(400, Found{}).End() // no slot is free: it is not remembered, and nothing breaks
+}
+
+func TestInitAndConfiguration(t *testing.T) {
+	first, fd := newLedger(t)
+	if request, _ := first.Init(); len(request) != 0 || first.Config() != nil {
+		t.Error("a new ledger has an INIT, or a configuration")
+	}
+	if err := first.SetInit([]byte("request"), []byte("reply")); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"one", "two", "three"} {
+		if err := first.SetConfig([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first.SetWay(PassthroughByPath)
+	next := again(t, fd)
+	request, reply := next.Init()
+	if string(request) != "request" || string(reply) != "reply" || string(next.Config()) != "three" || next.Way() != PassthroughByPath {
+		t.Errorf("%q, %q, %q, %d", request, reply, next.Config(), next.Way())
+	}
+	if next.SetInit(make([]byte, initSize+1), nil) == nil || next.SetConfig(make([]byte, configMax+1)) == nil {
+		t.Error("something too long was kept")
+	}
+}
+
+// One release both ways: what the release before wrote, and what the next one says that this one can read.
+func TestVersions(t *testing.T) {
+	for _, x := range []struct {
+		version, oldest uint32
+		readable        bool
+	}{{1, 1, true}, {2, 1, true}, {2, 2, false}, {0, 0, true}, {9, 1, true}} {
+		fd, err := create(small)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.Pwrite(fd, []byte{byte(x.version), 0, 0, 0, byte(x.oldest)}, int64(len(magic))); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(fd)
+		if (err == nil) != x.readable {
+			t.Errorf("layout %d, readable from %d on: %v, want %v", x.version, x.oldest, err, x.readable)
+		}
+		if err == nil {
+			l.Close()
+		}
+		unix.Close(fd)
+	}
+}
+
+// FuzzOpen opens ledgers that a mad server wrote: an error, or one that can be used, and no more than it has room for.
+func FuzzOpen(f *testing.F) {
+	f.Add(uint16(8), []byte{2}, uint16(0), []byte{})
+	f.Add(uint16(200), []byte{255, 255, 255, 255, 255}, uint16(16384), []byte{1, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, at uint16, head []byte, where uint16, body []byte) {
+		fd, err := create(small)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		unix.Pwrite(fd, head[:min(len(head), headSize)], int64(at%headSize))
+		unix.Pwrite(fd, body[:min(len(body), headSize)], headSize+int64(where))
+		l, err := Open(fd)
+		if err != nil {
+			return
+		}
+		defer l.Close()
+		l.Handles(func(h Handle) { l.Text(h) })
+		l.Backings(func(Backing) {})
+		l.Init()
+		l.Config()
+		if n, err := l.EnterHandle(Handle{}, []byte("x")); err == nil {
+			l.LeaveHandle(n)
+		}
+		l.BeginRequest(1, Found{}).End()
+	})
+}

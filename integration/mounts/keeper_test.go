@@ -1,0 +1,249 @@
+//go:build linux
+
+package mounts
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// killServer kills the server of a mount, and not its keeper.
+func killServer(t *testing.T, m *mount) {
+	t.Helper()
+	if err := syscall.Kill(m.number(t, "server_pid"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each of these is a row of docs/reliability.md.
+
+func TestKilledServerIsNotNoticed(t *testing.T) {
+	m := serve(t, "--size=64M")
+	path := filepath.Join(m.dir, "r")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(1 << 20); err != nil {
+		t.Fatal(err)
+	}
+	mem, err := unix.Mmap(int(f.Fd()), 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(mem)
+	keeper := m.number(t, "keeper_pid")
+	for i := range 5 {
+		killServer(t, m)
+		mem[i]++
+		if err := os.Mkdir(filepath.Join(m.dir, fmt.Sprint("d", i)), 0o700); err != nil {
+			t.Errorf("mkdir after kill %d: %v", i, err)
+		}
+		if _, err := f.WriteAt([]byte{byte(i)}, 1<<19); err != nil {
+			t.Errorf("write after kill %d: %v", i, err)
+		}
+	}
+	for key, want := range map[string]int{"restarts_total": 5, "keeper_pid": keeper, "regions": 1, "directories": 5,
+		"open_descriptors": 1, "regions_in_use": 1, "region_bytes": 1 << 20} {
+		if got := m.number(t, key); got != want {
+			t.Errorf("%s is %d, want %d", key, got, want)
+		}
+	}
+	if mem[4] != 1 || mem[1<<19] != 4 {
+		t.Errorf("the mapping has %d and %d, want 1 and 4", mem[4], mem[1<<19])
+	}
+}
+
+func TestStoppedServerIsReplaced(t *testing.T) {
+	m := serve(t, "--size=64M")
+	if err := syscall.Kill(m.number(t, "server_pid"), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := os.Mkdir(filepath.Join(m.dir, "d"), 0o700); err != nil {
+		t.Errorf("mkdir while the server is stopped: %v", err)
+	}
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("it took %v, want some 3 s", took)
+	}
+	if got := m.number(t, "restarts_total"); got != 1 {
+		t.Errorf("restarts_total %d, want 1", got)
+	}
+}
+
+func TestLocksAndUnlinkedRegionsOutliveTheServer(t *testing.T) {
+	m := serve(t, "--size=64M")
+	if got := m.stat(t, "mode"); got != "passthrough" {
+		t.Skipf("without passthrough unlinked regions end with the server: %s", m.stat(t, "mode_reason"))
+	}
+	path := filepath.Join(m.dir, "r")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("still here"); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	killServer(t, m)
+	if err := unix.Flock(int(other.Fd()), unix.LOCK_SH|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+		t.Errorf("the lock was lost: %v", err)
+	}
+	if err := f.Truncate(5); err != nil {
+		t.Errorf("truncate of an unlinked region: %v", err)
+	}
+	b := make([]byte, 10)
+	if n, err := other.ReadAt(b, 0); n != 5 || string(b[:n]) != "still" {
+		t.Errorf("an unlinked region reads %q (%v)", b[:n], err)
+	}
+}
+
+// Without passthrough the server's own descriptor keeps an unlinked region, and ends with it. What has a name does not.
+func TestCachedServerLosesUnlinkedRegionsOnly(t *testing.T) {
+	m := serve(t, "--size=64M", "--io=cached")
+	kept, gone := filepath.Join(m.dir, "kept"), filepath.Join(m.dir, "gone")
+	for _, path := range []string{kept, gone} {
+		if err := os.WriteFile(path, []byte("bytes"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.OpenFile(gone, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := os.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	killServer(t, m)
+	if err := f.Truncate(1); !errors.Is(err, unix.ESTALE) {
+		t.Errorf("truncate of an unlinked region: %v, want ESTALE", err)
+	}
+	if b, err := os.ReadFile(kept); err != nil || string(b) != "bytes" {
+		t.Errorf("a region with a name reads %q (%v)", b, err)
+	}
+}
+
+func TestServerEndsWithItsKeeper(t *testing.T) {
+	m := serve(t, "--size=64M")
+	server := m.number(t, "server_pid")
+	m.cmd.Process.Kill()
+	<-m.ended
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if err := syscall.Kill(server, 0); errors.Is(err, unix.ESRCH) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the server outlives its keeper")
+		}
+	}
+	if _, err := os.ReadDir(m.dir); !errors.Is(err, unix.ENOTCONN) {
+		t.Errorf("the mount answers %v, want ENOTCONN", err)
+	}
+	replaceDead(t, m.dir)
+	if r := shmfs(t, "umount", m.dir); r.code != exitOK {
+		t.Errorf("umount: %+v", r)
+	}
+}
+
+// What was set while mounted is still so in the next server.
+func TestSettingsOutliveTheServer(t *testing.T) {
+	m := serve(t, "--size=64M")
+	config := filepath.Join(m.dir, ".ctl/config")
+	if err := os.WriteFile(config, []byte("keep=true\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	killServer(t, m)
+	b, err := os.ReadFile(config)
+	if err != nil || !strings.Contains(string(b), "\nkeep = true\n") {
+		t.Errorf("keep=true is lost (%v):\n%s", err, b)
+	}
+	if err := os.WriteFile(config, []byte("keep=false\n"), 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// An upgrade changes the program that serves, and nothing else; one that cannot serve changes nothing.
+func TestUpgrade(t *testing.T) {
+	needRoot(t)
+	program := filepath.Join(t.TempDir(), "shmfs")
+	install := func(args ...string) {
+		t.Helper()
+		build := append([]string{"build", "-o", program + ".new"}, args...)
+		if out, err := exec.Command("go", append(build, "github.com/shmfs/shmfs/cmd/shmfs")...).CombinedOutput(); err != nil {
+			t.Fatalf("build: %v\n%s", err, out)
+		}
+		if err := os.Rename(program+".new", program); err != nil {
+			t.Fatal(err)
+		}
+	}
+	install("-ldflags", "-X main.version=first")
+	dir := t.TempDir()
+	if out, err := exec.Command(program, "mount", dir, "--size=64M").CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v\n%s", err, out)
+	}
+	t.Cleanup(func() { shmfs(t, "umount", "--lazy", dir) })
+	m := &mount{dir: dir}
+	f, err := os.Create(filepath.Join(dir, "open"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	install("-ldflags", "-X main.version=second")
+	if r := shmfs(t, "upgrade", dir); r.code != exitOK || !strings.Contains(r.stdout, "second") {
+		t.Errorf("upgrade: %+v", r)
+	}
+	if err := os.WriteFile(program+".new", []byte("#!/bin/false\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(program+".new", program); err != nil {
+		t.Fatal(err)
+	}
+	shmfs(t, "upgrade", dir)
+	if err := f.Truncate(4096); err != nil {
+		t.Errorf("truncate after two upgrades: %v", err)
+	}
+	if got := m.number(t, "open_descriptors"); got != 1 {
+		t.Errorf("open_descriptors %d, want 1", got)
+	}
+}
+
+// A server that dies again and again is started later and later, and requests fail instead of waiting.
+func TestACrashLoopIsRefused(t *testing.T) {
+	m := serve(t, "--size=64M", "--crash-loop-deaths=2")
+	for range 2 {
+		killServer(t, m) // each soon after its start
+	}
+	_, err := os.Stat(filepath.Join(m.dir, "nobody has asked for this name"))
+	if !errors.Is(err, unix.EIO) {
+		t.Errorf("in a crash loop a request gets %v, want EIO", err)
+	}
+	m.waitFor(t, "the next server", func() bool {
+		_, err := os.Stat(filepath.Join(m.dir, "nor for this"))
+		return errors.Is(err, os.ErrNotExist)
+	})
+	if got := m.number(t, "restarts_total"); got != 2 {
+		t.Errorf("restarts_total %d, want 2", got)
+	}
+}
