@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 
 	"github.com/shmfs/shmfs/backends/tmpfs"
@@ -19,15 +20,14 @@ func (s *serving) openArena(ctx context.Context) error {
 		if err != nil {
 			return arenaFailure(err)
 		}
-		s.place, o.Dir = at, at.path
+		s.place, o.Dir, s.found = at, at.path, standing(at.path)
 	}
 	var err error
 	switch {
 	case os.Geteuid() != 0:
 		s.arena, err = tmpfs.Directory(o.Dir)
-	case o.Dir != "" && tmpfs.Attached(o.Dir):
+	case s.found:
 		s.arena, err = adopt(o)
-		s.found = true
 	default:
 		s.arena, err = tmpfs.Mount(o)
 	}
@@ -35,6 +35,26 @@ func (s *serving) openArena(ctx context.Context) error {
 		err = errors.Join(err, s.place.release(s.found))
 	}
 	return arenaFailure(err)
+}
+
+// standing answers whether there is an arena at a place that no mount of this process made: what is in it must outlive
+// whatever fails from here on. An ordinary user's is a directory; one that cannot be read counts as full.
+func standing(path string) bool {
+	if os.Geteuid() == 0 {
+		return tmpfs.Attached(path)
+	}
+	return !vacant(path)
+}
+
+// vacant reports whether a directory can be read and is empty.
+func vacant(path string) bool {
+	dir, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	_, err = dir.Readdirnames(1)
+	return errors.Is(err, io.EOF)
 }
 
 // adopt takes an arena over, and gives it the limits that are asked for now. Huge pages and NUMA policy stay as they
