@@ -2,6 +2,7 @@ package fusemount
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -40,6 +41,7 @@ func ParseTable(r io.Reader) ([]Entry, error) {
 	var all []Entry
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
+	lines.Split(splitLines)
 	for lines.Scan() {
 		e, err := parseEntry(lines.Text())
 		if err != nil {
@@ -50,10 +52,22 @@ func ParseTable(r io.Reader) ([]Entry, error) {
 	return all, lines.Err()
 }
 
+// splitLines is bufio.ScanLines that leaves a carriage return at the end of a line where it is.
+func splitLines(data []byte, atEOF bool) (advance int, line []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
 func parseEntry(line string) (Entry, error) {
 	bad := fmt.Errorf("mountinfo line %q is not as expected", line)
 	before, after, ok := strings.Cut(line, " - ")
-	first, last := strings.Fields(before), strings.Fields(after)
+	// The kernel escapes blanks, tabs, line ends and backslashes (fs/proc_namespace.c): a name may have any other blank.
+	first, last := strings.Split(before, " "), strings.Split(after, " ")
 	if !ok || len(first) < 6 || len(last) < 2 {
 		return Entry{}, bad
 	}

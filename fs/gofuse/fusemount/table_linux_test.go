@@ -35,7 +35,28 @@ func TestParseTable(t *testing.T) {
 	}
 }
 
+// A name may have blanks of other kinds, which the kernel does not escape: Unicode's, and a carriage return.
+func TestParseTableWithOtherBlanks(t *testing.T) {
+	const nel = "\u0085"
+	for _, point := range []string{"/mnt/a\u00a0b", "/mnt/a\u2003b", "/mnt/a" + nel, "/mnt/a\rb", "/mnt/a\r", "/mnt/a\v\f"} {
+		for _, line := range []string{
+			"41 22 0:40 / " + point + " rw - fuse.shmfs shmfs rw\n",
+			"41 22 0:40 / " + point + " rw shared:1 - fuse.shmfs shmfs rw\r", // options of a file system may end so
+		} {
+			table, err := ParseTable(strings.NewReader(line))
+			if err != nil {
+				t.Errorf("%q: %v", line, err)
+				continue
+			}
+			if e, ok := At(table, point); !ok || e.Type != Type {
+				t.Errorf("%q is not found in %+v", point, table)
+			}
+		}
+	}
+}
+
 func FuzzParseTable(f *testing.F) {
+	f.Add("41 22 0:40 / /mnt/a\u00a0b\rc rw shared:2 - fuse.shmfs shm\u2003fs rw\r\n")
 	f.Add("41 22 0:40 / /mnt\\040x rw shared:2 - fuse.shmfs shmfs rw\n")
 	f.Add("1 2 - ")
 	f.Fuzz(func(t *testing.T, s string) {
