@@ -96,6 +96,9 @@ func (s *serving) attachArena(fd int) (err error) {
 func (s *serving) adopt(ctx context.Context) error {
 	if !s.resumed() || !s.manager.Properties().Stateless {
 		_, err := s.manager.Adopt(ctx)
+		if err == nil && s.found && !s.resumed() {
+			err = s.manager.FindUsers(ctx) // clients of a mount before this one
+		}
 		return err
 	}
 	s.manager.Expect()

@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
 	"github.com/shmfs/shmfs/fs/gofuse/keeper"
 	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 	"github.com/shmfs/shmfs/policy"
@@ -64,7 +63,7 @@ func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
 	k := &kept{serving: s, connection: os.NewFile(uintptr(s.connection), "/dev/fuse")}
 	fd, err := ledger.Create()
 	if err != nil {
-		return errors.Join(err, k.connection.Close(), fusemount.Unmount(s.point, true))
+		return errors.Join(err, k.connection.Close(), s.takeAway())
 	}
 	k.ledger = os.NewFile(uintptr(fd), "ledger")
 	defer k.ledger.Close()
@@ -85,7 +84,7 @@ func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
 	}).Run()
 	k.ready.Close() // tell has read all that was said, or there is nothing to read
 	if failed := <-told; failed != nil {
-		return errors.Join(failed, fusemount.Unmount(s.point, true))
+		return errors.Join(failed, s.takeAway())
 	}
 	s.arena, s.served = nil, true // the last server closed it, or it is left for the next mount
 	s.place = nil

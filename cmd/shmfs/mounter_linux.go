@@ -25,7 +25,14 @@ func newMounter() mounter { return linuxMounter{} }
 func newUnmounter() unmounter { return linuxMounter{} }
 
 func (linuxMounter) unmount(point string, lazy bool) error {
-	err := fusemount.Unmount(point, lazy)
+	table, err := fusemount.Table()
+	if err != nil {
+		return err
+	}
+	if err := removable(table, point); err != nil {
+		return err
+	}
+	err = fusemount.Unmount(point, lazy)
 	if err == nil || errors.Is(err, unix.EBUSY) || os.Geteuid() == 0 {
 		return err
 	}

@@ -7,6 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
 )
 
 // checkPoint answers the directory to mount on, its symlinks followed. A mount there that has lost its server is taken
@@ -25,7 +29,48 @@ func checkPoint(ctx context.Context, sh *shell, o mountOptions) (string, error) 
 		return "", &failure{code: exitMountPoint, reason: o.point + " is not a directory",
 			remedy: "name a directory, such as /mnt/shm"}
 	}
-	return filepath.EvalSymlinks(o.point)
+	point, err := filepath.EvalSymlinks(o.point)
+	if err != nil {
+		return "", err
+	}
+	var s unix.Statfs_t
+	if err := unix.Statfs(point, &s); err != nil {
+		return "", pointFailure(point, err)
+	}
+	return point, coverable(point, int64(s.Type))
+}
+
+// coverable refuses places that the system lives by: what is mounted on them would be in everybody's way, and on the
+// root it could not be taken away, because umount2("/") means what is below it. The file system of the place is told by
+// its magic number (statfs(2)).
+func coverable(point string, magic int64) error {
+	why := ""
+	switch {
+	case point == "/":
+		why = "it is the root of everything"
+	case magic == unix.PROC_SUPER_MAGIC:
+		why = "it is in procfs"
+	case magic == unix.SYSFS_MAGIC:
+		why = "it is in sysfs"
+	default:
+		return nil
+	}
+	return &failure{code: exitMountPoint, reason: "not on " + printable(point) + ": " + why,
+		remedy: "name a directory of its own: mkdir -p /mnt/shm && shmfs mount /mnt/shm"}
+}
+
+// removable refuses to unmount what is no shmfs: whatever is mounted over one, and the root, for which the kernel takes
+// what the shmfs covers.
+func removable(table []fusemount.Entry, point string) error {
+	if point == "/" {
+		return &failure{code: exitMountPoint, reason: "not unmounting /: the kernel takes it for what is below the shmfs",
+			remedy: "end its server: ps -C shmfs shows it"}
+	}
+	if isShmfs(table, point) {
+		return nil
+	}
+	return &failure{code: exitNotFound, reason: "what is mounted at " + printable(point) + " is no shmfs",
+		remedy: "see what it is: findmnt " + printable(point)}
 }
 
 // vacate answers whether what stands at a mount point can be replaced, and takes it away.

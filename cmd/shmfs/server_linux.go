@@ -98,7 +98,7 @@ func (s *serving) begin(ctx context.Context) error {
 		return err
 	}
 	s.manager = regions.NewManager(s.arena)
-	if _, err := s.manager.Adopt(ctx); err != nil {
+	if err := s.adopt(ctx); err != nil {
 		return errors.Join(err, s.end())
 	}
 	s.current = policy.NewCurrent(s.options.config, s.apply)
@@ -107,7 +107,7 @@ func (s *serving) begin(ctx context.Context) error {
 		return errors.Join(err, s.end())
 	}
 	if err := s.connect(fd); err != nil {
-		return errors.Join(err, fusemount.Unmount(s.point, true), s.end())
+		return errors.Join(err, s.takeAway(), s.end())
 	}
 	return nil
 }
@@ -133,6 +133,9 @@ func (s *serving) mount() (int, error) {
 	}
 	return fd, mountFailure(s.point, err)
 }
+
+// takeAway takes back a mount that comes to nothing.
+func (s *serving) takeAway() error { return linuxMounter{}.unmount(s.point, true) }
 
 // mountFailure says what an error of mounting means.
 func mountFailure(point string, err error) error {
@@ -219,7 +222,7 @@ func (s *serving) run(ctx context.Context, ready func(mounted) error) error {
 		s.log.Warn(w)
 	}
 	if err := ready(m); err != nil {
-		return errors.Join(err, fusemount.Unmount(s.point, true))
+		return errors.Join(err, s.takeAway())
 	}
 	s.served = true
 	s.await(ctx, done)

@@ -32,6 +32,7 @@ func TestCheckPoint(t *testing.T) {
 	w := newWorld()
 	w.finder.mounted = []string{alive}
 	for point, want := range map[string]exitCode{
+		"/": exitMountPoint, "/proc/self": exitMountPoint, "/sys/kernel": exitMountPoint,
 		dir: exitOK, link: exitOK, file: exitMountPoint, file + "/x": exitMountPoint, dir + "/no": exitMountPoint, alive: exitMounted,
 	} {
 		got, err := checkPoint(t.Context(), w.shell, mountOptions{point: point})
@@ -44,6 +45,21 @@ func TestCheckPoint(t *testing.T) {
 	}
 	if got := codeOf(pointFailure("/m", &fs.PathError{Op: "stat", Path: "/m", Err: unix.EACCES})); got != exitPermission {
 		t.Errorf("a directory that may not be looked at: %d", got)
+	}
+}
+
+// What is not a shmfs is never unmounted, and nor is the root whatever covers it.
+func TestRemovable(t *testing.T) {
+	table := []fusemount.Entry{
+		{Point: "/", Type: "ext4"}, {Point: "/", Type: fusemount.Type}, {Point: "/a", Type: fusemount.Type},
+		{Point: "/b", Type: fusemount.Type}, {Point: "/b", Type: "tmpfs"}, {Point: "/c", Type: "fuse.sshfs"},
+	}
+	for point, want := range map[string]exitCode{
+		"/": exitMountPoint, "/a": exitOK, "/b": exitNotFound, "/c": exitNotFound, "/none": exitNotFound,
+	} {
+		if err := removable(table, point); codeOf(err) != want || want != exitOK && remedyOf(err) == "" {
+			t.Errorf("%s: got %v, want %d", point, err, want)
+		}
 	}
 }
 
