@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -78,10 +79,27 @@ func (t *Tree) refuse(op Op, c Caller, node regions.NodeID, name string, err err
 	if !x.describe(err) {
 		return
 	}
+	if x.Code == regions.NoSpace {
+		t.describeFull(&x, node)
+	}
 	x.Path = strings.TrimPrefix(t.Path(node)+"/"+name, "/")
 	x.Path = strings.TrimSuffix(x.Path, "/")
 	x.Process = commandOf(c.PID)
 	t.refusals.Add(x)
+}
+
+// describeFull tells which limit of the arena is reached.
+func (t *Tree) describeFull(x *Refused, node regions.NodeID) {
+	u, err := t.Usage(node)
+	switch {
+	case err != nil:
+	case u.Nodes > 0 && u.NodesUsed >= u.Nodes:
+		x.Reason = fmt.Sprintf("the arena has all of its %d inodes in use", u.Nodes)
+		x.Remedy = fmt.Sprintf("remove regions, or give it more: echo inodes=%d > .ctl/config", 2*u.Nodes)
+	case u.Bytes > 0:
+		x.Reason = fmt.Sprintf("%s of the arena's %s are in use",
+			regions.FormatSize(int64(u.BytesUsed)), regions.FormatSize(int64(u.Bytes)))
+	}
 }
 
 // commandOf reads a thread's name from /proc, "" where there is none.

@@ -119,6 +119,24 @@ func (b *books) found(a *Attr) (again bool) {
 // Adopt is done.
 func (m *Manager) Expect() { m.books.expect() }
 
+// FindUsers asks the kernel for every region whether somebody has it, and keeps those that are in use. It is for an
+// arena that others served before: who maps its regions opened them there. It costs some 5 µs a region.
+func (m *Manager) FindUsers(ctx context.Context) error {
+	p, ok := m.Arena.(UseProber)
+	if !ok {
+		return nil
+	}
+	return m.Arena.Walk(ctx, RootNode, func(it Item) error {
+		if !it.Attr.IsRegion() {
+			return nil
+		}
+		if held, err := p.InUse(it.Attr.Node); err == nil && held {
+			m.users.found(it.Attr.Node)
+		}
+		return nil
+	})
+}
+
 // Adopt counts what the arena holds already, and answers the sums.
 func (m *Manager) Adopt(ctx context.Context) (Totals, error) {
 	m.books.expect()

@@ -103,6 +103,16 @@ func (u *users) forgotten(n NodeID) (open bool) {
 	return true
 }
 
+// found takes note that somebody has n who did not open it through us.
+func (u *users) found(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users[n] == nil {
+		s.users[n] = &user{wrote: true}
+	}
+}
+
 // makeIdle puts n behind the other idle regions and answers the one that falls out in front.
 func (u *users) makeIdle(n NodeID) NodeID {
 	u.idleMu.Lock()

@@ -3,6 +3,7 @@
 package tmpfs
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -27,6 +28,8 @@ type Arena struct {
 	recordName string      // extended attribute of records; "" if they cannot be kept
 	noXattrAt  atomic.Bool // whether the kernel lacks getxattrat(2)
 	properties regions.Properties
+
+	pinsMost int // how many pins there may be: a part of what descriptors the process may have
 
 	pinMu sync.Mutex // guards pins and files; taken alone
 	pins  map[regions.NodeID]int
@@ -156,6 +159,24 @@ func (a *Arena) closing(n regions.NodeID, fd int) {
 	if len(a.files[n]) == 0 {
 		delete(a.files, n)
 	}
+}
+
+// Pinned answers how many nodes are kept by a descriptor.
+func (a *Arena) Pinned() int {
+	a.pinMu.Lock()
+	defer a.pinMu.Unlock()
+	return len(a.pins)
+}
+
+// roomForPin refuses what would need one more pin than there may be. Anybody can hold nodes without names, and must not
+// use up the descriptors of everybody's requests.
+func (a *Arena) roomForPin() error {
+	if a.Pinned() < a.pinsMost {
+		return nil
+	}
+	return &regions.Refusal{Code: regions.TooManyFilesHere,
+		Reason: fmt.Sprintf("%d files without a name are held open, each by a descriptor of the server's", a.pinsMost),
+		Remedy: "close some of them, or mount with a higher limit of descriptors (ulimit -n)"}
 }
 
 // pin keeps fd, which must be O_PATH, for n.

@@ -12,23 +12,40 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// listing is an open directory. tmpfs gives each entry a position that stays its own while others come and go (Linux
-// 6.6, fs/libfs.c simple_offset). Before, a position is how many entries stand before it, which is no use to a FUSE
-// kernel that asks for one again: there, what the directory holds is read at once, and positions are of that.
+// listing is an open directory. There are three kinds:
+//
+//   - Where nodes are opened by handle and positions stay with their entries (Linux 6.6, fs/libfs.c simple_offset), it
+//     holds no descriptor: each Read opens the directory. Anybody may open directories, and must not use up the
+//     server's descriptors.
+//   - Where nodes are reached by place it holds one.
+//   - Before Linux 6.6 a position is how many entries stand before it, which is no use to a FUSE kernel that asks for one
+//     again: what the directory holds is read at once, and positions are of that.
 type listing struct {
 	arena *Arena
 	node  regions.NodeID
-	whole bool // read at once
+	kind  listingKind
 
 	mu   sync.Mutex // guards the rest: a descriptor has one position
-	fd   int
-	next uint64 // position of what left holds first, or else of the descriptor
-	left []byte // entries read and not yet given out
+	fd   int        // -1 while there is none
+	next uint64     // position of what left holds first, or else of the descriptor
+	left []byte     // entries read and not yet given out
 	buf  []byte
-	all  []regions.Entry // of a whole listing
+	all  []regions.Entry // of a listing that was read at once
 }
 
-const listingBuffer = 32 << 10
+type listingKind uint8
+
+const (
+	opensEachTime listingKind = iota
+	holdsDescriptor
+	readAtOnce
+)
+
+// Sizes of the buffer for entries, in bytes. A READDIRPLUS has room for some 200 entries, of 24 bytes and more here.
+const (
+	listingBuffer     = 32 << 10
+	listingBufferPlus = 8 << 10
+)
 
 // OpenDir opens a directory for reading.
 func (a *Arena) OpenDir(n regions.NodeID) (regions.Dir, error) {
@@ -36,13 +53,42 @@ func (a *Arena) OpenDir(n regions.NodeID) (regions.Dir, error) {
 	if err != nil {
 		return nil, code(err)
 	}
-	return a.listing(a.inner(n), fd), nil
+	l := a.listing(a.inner(n), fd)
+	if l.kind == opensEachTime {
+		l.closeDescriptor()
+	}
+	return l, nil
 }
 
 // listing lists the directory that fd has open. Positions are stable on kernels whose tmpfs keeps user. attributes:
 // both came with Linux 6.6.
 func (a *Arena) listing(n regions.NodeID, fd int) *listing {
-	return &listing{arena: a, node: n, fd: fd, whole: !a.userXattr}
+	l := &listing{arena: a, node: n, fd: fd}
+	switch {
+	case !a.userXattr:
+		l.kind = readAtOnce
+	case !a.properties.Stateless:
+		l.kind = holdsDescriptor
+	}
+	return l
+}
+
+func (l *listing) closeDescriptor() {
+	unix.Close(l.fd)
+	l.fd, l.left, l.buf = -1, nil, nil
+}
+
+// withDescriptor calls fn while the directory is open.
+func (l *listing) withDescriptor(fn func() error) error {
+	if l.fd < 0 {
+		fd, err := l.arena.open(l.arena.outer(l.node), unix.O_RDONLY|unix.O_DIRECTORY)
+		if err != nil {
+			return code(err)
+		}
+		l.fd = fd
+		defer l.closeDescriptor()
+	}
+	return fn()
 }
 
 func (l *listing) Read(off uint64, attrs bool, emit func(regions.Entry) bool) error {
@@ -51,14 +97,24 @@ func (l *listing) Read(off uint64, attrs bool, emit func(regions.Entry) bool) er
 	if off < regions.FirstPosition {
 		off = 0
 	}
-	if l.whole {
-		return l.readWhole(off, attrs, emit)
-	}
-	if off != l.next || off == 0 {
+	return l.withDescriptor(func() error {
+		if l.kind == readAtOnce {
+			return l.readAtOnce(off, attrs, emit)
+		}
+		return l.readOn(off, attrs, emit)
+	})
+}
+
+func (l *listing) readOn(off uint64, attrs bool, emit func(regions.Entry) bool) error {
+	if off != l.next || len(l.left) == 0 {
 		if _, err := unix.Seek(l.fd, int64(off), unix.SEEK_SET); err != nil {
 			return code(err)
 		}
 		l.next, l.left = off, nil
+	}
+	size := listingBuffer
+	if attrs {
+		size = listingBufferPlus
 	}
 	for {
 		for len(l.left) > 0 {
@@ -73,14 +129,14 @@ func (l *listing) Read(off uint64, attrs bool, emit func(regions.Entry) bool) er
 			}
 			l.next, l.left = e.Off, l.left[size:]
 		}
-		if err := l.fill(); err != nil || len(l.left) == 0 {
+		if err := l.fill(size); err != nil || len(l.left) == 0 {
 			return code(err)
 		}
 	}
 }
 
-// readWhole gives out what the directory held when it was last read from its start.
-func (l *listing) readWhole(off uint64, attrs bool, emit func(regions.Entry) bool) error {
+// readAtOnce gives out what the directory held when it was last read from its start.
+func (l *listing) readAtOnce(off uint64, attrs bool, emit func(regions.Entry) bool) error {
 	if off == 0 || l.all == nil {
 		if err := l.load(); err != nil {
 			return code(err)
@@ -106,7 +162,7 @@ func (l *listing) load() error {
 	}
 	l.all = nil
 	for {
-		if err := l.fill(); err != nil || len(l.left) == 0 {
+		if err := l.fill(listingBuffer); err != nil || len(l.left) == 0 {
 			return err
 		}
 		for len(l.left) > 0 {
@@ -119,11 +175,11 @@ func (l *listing) load() error {
 	}
 }
 
-func (l *listing) fill() error {
-	if l.buf == nil {
-		l.buf = make([]byte, listingBuffer)
+func (l *listing) fill(size int) error {
+	if len(l.buf) < size {
+		l.buf = make([]byte, size)
 	}
-	size, err := unix.Getdents(l.fd, l.buf)
+	size, err := unix.Getdents(l.fd, l.buf[:size])
 	if err != nil {
 		return err
 	}
@@ -150,27 +206,38 @@ func parseDirent(b []byte) (regions.Entry, int) {
 func (l *listing) Dots() (self, parent uint64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err := unix.Seek(l.fd, 0, unix.SEEK_SET); err != nil {
-		return 0, 0, code(err)
-	}
-	if err := l.fill(); err != nil {
-		return 0, 0, code(err)
-	}
-	for rest := l.left; len(rest) > 0; {
-		e, size := parseDirent(rest)
-		switch e.Name {
-		case ".":
-			self = e.Ino
-		case "..":
-			parent = e.Ino
+	err = l.withDescriptor(func() error {
+		if _, err := unix.Seek(l.fd, 0, unix.SEEK_SET); err != nil {
+			return code(err)
 		}
-		rest = rest[size:]
-	}
-	l.next, l.left = 0, nil // a Read from the start seeks
+		if err := l.fill(listingBufferPlus); err != nil {
+			return code(err)
+		}
+		for rest := l.left; len(rest) > 0; {
+			e, size := parseDirent(rest)
+			switch e.Name {
+			case ".":
+				self = e.Ino
+			case "..":
+				parent = e.Ino
+			}
+			rest = rest[size:]
+		}
+		l.left = nil // a Read seeks
+		return nil
+	})
 	if l.node == l.arena.rootID {
 		parent = self
 	}
-	return self, parent, nil
+	return self, parent, err
 }
 
-func (l *listing) Close() error { return unix.Close(l.fd) }
+// Close gives up what the listing holds.
+func (l *listing) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fd >= 0 {
+		l.closeDescriptor()
+	}
+	return nil
+}

@@ -82,6 +82,9 @@ func (a *Arena) MakeOpen(dir regions.NodeID, name string, s regions.Spec) (regio
 func (a *Arena) openNew(d directory, name string, s regions.Spec, gid int) (regions.Attr, int, error) {
 	path, flags := name, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW
 	if name == "" {
+		if err := a.roomForPin(); err != nil {
+			return regions.Attr{}, -1, err
+		}
 		path, flags = ".", unix.O_TMPFILE
 	}
 	fd, err := unix.Openat(d.fd, path, flags|unix.O_RDWR|unix.O_CLOEXEC, s.Mode&regions.ModePerm)

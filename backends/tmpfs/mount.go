@@ -192,8 +192,14 @@ func newArena(root int) (*Arena, error) {
 		unix.Close(root)
 		return nil, fmt.Errorf("no /proc: %w", err)
 	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		unix.Close(root)
+		return nil, os.NewSyscallError("getrlimit", err)
+	}
 	return &Arena{
-		root: root, rootPath: path, rootID: id, userXattr: keepsUserXattr(root),
+		pinsMost: int(min(limit.Cur/2, 1<<20)),
+		root:     root, rootPath: path, rootID: id, userXattr: keepsUserXattr(root),
 		uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()),
 		pins:  make(map[regions.NodeID]int),
 		files: make(map[regions.NodeID][]int),

@@ -19,6 +19,10 @@ func (a *Arena) Remove(parent regions.NodeID, name string, dir bool) (regions.At
 	if err != nil {
 		return regions.Attr{}, code(err)
 	}
+	if err := a.mayLose(held); err != nil {
+		unix.Close(held)
+		return regions.Attr{}, err
+	}
 	flags := 0
 	if dir {
 		flags = unix.AT_REMOVEDIR
@@ -28,6 +32,20 @@ func (a *Arena) Remove(parent regions.NodeID, name string, dir bool) (regions.At
 		return regions.Attr{}, code(err)
 	}
 	return a.afterRemove(held, d, name)
+}
+
+// mayLose refuses to take the last name of a node that could not be kept afterwards. Directories may go: what is in use
+// of them is empty.
+func (a *Arena) mayLose(fd int) error {
+	full := a.roomForPin()
+	if full == nil {
+		return nil
+	}
+	var at regions.Attr
+	if err := stat(fd, "", &at); err != nil || at.IsDir() || at.Nlink > 1 {
+		return code(err)
+	}
+	return full
 }
 
 func openEntry(dirfd int, name string) (int, error) {
@@ -43,6 +61,10 @@ func (a *Arena) afterRemove(fd int, d directory, name string) (regions.Attr, err
 		return at, err
 	}
 	reachable := a.nodes.unnamed(at.Node, d.node, name)
+	if at.IsDir() && a.roomForPin() != nil {
+		unix.Close(fd)
+		return at, nil
+	}
 	if at.Nlink == 0 || !reachable {
 		a.pin(at.Node, fd)
 		return at, nil
@@ -67,6 +89,12 @@ func (a *Arena) Rename(r regions.Rename) (regions.Attr, error) {
 	if r.Flags&(regions.RenameExchange|regions.RenameNoReplace) == 0 {
 		if replaced, err = openEntry(to.fd, r.NewName); err != nil {
 			replaced = -1 // nothing there, or what renameat2 will tell
+		}
+	}
+	if replaced >= 0 {
+		if err := a.mayLose(replaced); err != nil {
+			unix.Close(replaced)
+			return regions.Attr{}, err
 		}
 	}
 	if err := unix.Renameat2(from.fd, r.Name, to.fd, r.NewName, uint(r.Flags)); err != nil {

@@ -50,13 +50,17 @@ func (a *Arena) Walk(ctx context.Context, from regions.NodeID, fn func(regions.I
 			}
 			return fn(it)
 		})
-		// A directory that was removed meanwhile cannot be opened, or not be read (ENOENT of getdents(2)).
-		gone := errors.Is(err, regions.Stale) || errors.Is(err, regions.NotFound)
-		if err != nil && (at.node == from || !gone) {
+		if err != nil && (at.node == from || !passable(err)) {
 			return err
 		}
 	}
 	return nil
+}
+
+// passable is an error of one directory that does not end a walk: it was removed meanwhile, and cannot be opened or not
+// be read (ENOENT of getdents(2)), or it is closed to its own owner.
+func passable(err error) bool {
+	return errors.Is(err, regions.Stale) || errors.Is(err, regions.NotFound) || errors.Is(err, regions.AccessDenied)
 }
 
 func (a *Arena) walkOne(dir regions.NodeID, path string, fn func(regions.Item) error) error {

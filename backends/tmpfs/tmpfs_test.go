@@ -362,3 +362,40 @@ func TestDirectoryArena(t *testing.T) {
 
 // withoutResize hides Resize, which a directory of somebody else's tmpfs refuses.
 type withoutResize struct{ regions.Arena }
+
+// Nodes without names that somebody holds must not take all descriptors of the server.
+func TestPinsAreLimited(t *testing.T) {
+	a := detached(t, Options{})
+	a.pinsMost = 3
+	for i := range 5 {
+		region(t, a, fmt.Sprint("r", i))
+		if _, err := a.Make(regions.RootNode, fmt.Sprint("d", i), regions.Spec{Mode: regions.TypeDir}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var last regions.Attr
+	for i := range 3 {
+		var err error
+		if last, err = a.Remove(regions.RootNode, fmt.Sprint("r", i), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := a.Remove(regions.RootNode, "r3", false); !errors.Is(err, regions.TooManyFilesHere) {
+		t.Errorf("one too many: %v, want %v", err, regions.TooManyFilesHere)
+	}
+	if _, err := a.Rename(regions.Rename{Dir: 1, Name: "r3", NewDir: 1, NewName: "r4"}); !errors.Is(err, regions.TooManyFilesHere) {
+		t.Errorf("replaced: %v, want %v", err, regions.TooManyFilesHere)
+	}
+	if _, err := a.MakeTemp(regions.RootNode, regions.Spec{Mode: regions.TypeRegular}); !errors.Is(err, regions.TooManyFilesHere) {
+		t.Errorf("without a name: %v, want %v", err, regions.TooManyFilesHere)
+	}
+	for i := range 5 {
+		if _, err := a.Remove(regions.RootNode, fmt.Sprint("d", i), true); err != nil {
+			t.Errorf("a directory: %v", err)
+		}
+	}
+	a.Drop(last.Node)
+	if _, err := a.Remove(regions.RootNode, "r3", false); err != nil {
+		t.Errorf("when there is room again: %v", err)
+	}
+}

@@ -42,7 +42,8 @@ type backing struct {
 	index  uint32 // in the ledger
 }
 
-// tryPassthrough registers a file of the arena, and answers why it cannot be done. All of an arena's files are alike.
+// tryPassthrough registers a file, and answers why it cannot be done. The file is a memfd, which is to the kernel what
+// the arena's are, and can be had when the arena is full.
 func tryPassthrough(m *regions.Manager, kernel *fuse.Server) (*backings, error) {
 	if kernel.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH == 0 {
 		return nil, errors.New("the kernel does not offer FUSE passthrough (Linux 6.9 with CONFIG_FUSE_PASSTHROUGH does)")
@@ -51,15 +52,20 @@ func tryPassthrough(m *regions.Manager, kernel *fuse.Server) (*backings, error) 
 	if err != nil {
 		return nil, err
 	}
-	a, err := m.Inner().MakeTemp(regions.RootNode, regions.Spec{Mode: regions.TypeRegular | 0o600})
+	trial, err := unix.MemfdCreate("shmfs-trial", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("no file to try passthrough with: %w", err)
 	}
-	defer m.Inner().Drop(a.Node)
-	id, errno := b.register(a.Node)
+	defer unix.Close(trial)
+	path, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", trial), unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("no file to try passthrough with: %w", err)
+	}
+	defer unix.Close(path)
+	id, errno := kernel.RegisterBackingFd(&fuse.BackingMap{Fd: int32(path)})
 	if errno == syscall.EBADF {
 		b.path = false
-		id, errno = b.register(a.Node)
+		id, errno = kernel.RegisterBackingFd(&fuse.BackingMap{Fd: int32(trial)})
 	}
 	switch errno {
 	case 0:
@@ -68,7 +74,7 @@ func tryPassthrough(m *regions.Manager, kernel *fuse.Server) (*backings, error) 
 	case syscall.EPERM:
 		return nil, errors.New("FUSE passthrough needs CAP_SYS_ADMIN in the initial user namespace")
 	}
-	return nil, fmt.Errorf("the kernel refused a file of the arena as backing: %w", errno)
+	return nil, fmt.Errorf("the kernel refused a file as backing: %w", errno)
 }
 
 func newBackings(m *regions.Manager, kernel registrar) (*backings, error) {

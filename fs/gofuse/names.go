@@ -94,10 +94,24 @@ func (s *Server) nameless(a *regions.Attr, err error) {
 	if err != nil || s.backings == nil || a.Node == regions.NoNode || a.Nlink > 0 || !a.IsRegion() {
 		return
 	}
-	if u, ok := s.tree.Arena().Inner().(unpinner); ok && s.backings.keep(a.Node) {
+	u, ok := s.tree.Arena().Inner().(unpinner)
+	if !ok {
+		return
+	}
+	if u.Pinned() > fewPins {
+		s.backings.acquire(a.Node)
+	}
+	if s.backings.keep(a.Node) {
 		u.Unpin(a.Node)
 	}
 }
 
+// fewPins is how many nameless nodes the arena may hold before they are registered just to be held: most of them are
+// forgotten at once.
+const fewPins = 64
+
 // unpinner is an arena that holds nameless nodes by descriptors.
-type unpinner interface{ Unpin(regions.NodeID) }
+type unpinner interface {
+	Unpin(regions.NodeID)
+	Pinned() int
+}

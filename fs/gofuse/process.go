@@ -28,13 +28,23 @@ func ProcessOf(tid uint32) uint32 {
 	return uint32(n)
 }
 
-// hasCapability reports whether a waiting thread has a capability (linux/capability.h), in whatever user namespace it is.
+// hasCapability reports whether a waiting thread has a capability (linux/capability.h) in the server's own user
+// namespace: whoever makes a new one has all of them there.
 func hasCapability(tid uint32, capability int) bool {
-	if tid == 0 {
+	if tid == 0 || userNamespace(strconv.Itoa(int(tid))) != userNamespace("self") {
 		return false
 	}
 	caps, err := strconv.ParseUint(statusField(tid, "CapEff"), 16, 64)
 	return err == nil && caps&(1<<capability) != 0
+}
+
+// userNamespace names the user namespace of a process (user_namespaces(7)), "" if it cannot be told.
+func userNamespace(pid string) string {
+	name, err := os.Readlink("/proc/" + pid + "/ns/user")
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // statusField reads a line of /proc/TID/status (proc_pid_status(5)), "" if there is none.

@@ -122,7 +122,7 @@ func (s *Server) decide(want string) error {
 
 // use makes passthrough the way.
 func (s *Server) use(b *backings) {
-	s.reason = "the kernel took a file of the arena as backing"
+	s.reason = "the kernel took a file as backing"
 	b.ledger = s.ledger
 	s.backings = b
 	s.tree.Arena().OnFree(b.free)
