@@ -200,6 +200,8 @@ type Properties struct {
 	// Stateless says that Open needs no descriptor kept for the life of a handle: a node can be opened anew at any
 	// time, whatever its mode, by everybody. Without it a handle holds its own File.
 	Stateless bool
+	// Labels says that a new region has extended attributes that nobody set: a security module's.
+	Labels bool
 	// Losses names each thing that this arena cannot do here, and why.
 	Losses []Loss
 }

@@ -35,6 +35,7 @@ type bookEntry struct {
 	size  int64
 	used  uint32 // seconds since 1970 when it was last opened or closed; 0 is not since the server started
 	setID bool   // whether its mode has bits that a write takes away
+	plain bool   // known to have no extended attributes but system. ones and the arena's own
 }
 
 func newBooks() *books {
@@ -52,7 +53,7 @@ func (b *books) made(a *Attr) {
 		s := &b.shards[shardIndex(a.Node)]
 		s.mu.Lock()
 		old, known := s.entries[a.Node]
-		s.entries[a.Node] = bookEntry{a.Size, old.used, hasSetID(a)}
+		s.entries[a.Node] = bookEntry{size: a.Size, used: old.used, setID: hasSetID(a), plain: old.plain}
 		s.tell(a.Node, isThere)
 		s.mu.Unlock()
 		if !known {
@@ -137,6 +138,17 @@ func (b *books) setID(n NodeID) (set, known bool) {
 	e, known := s.entries[n]
 	return e.setID, known
 }
+
+// isPlain answers whether a region is known to have no extended attributes.
+func (b *books) isPlain(n NodeID) bool {
+	s := &b.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entries[n].plain
+}
+
+// setPlain takes note whether a region has extended attributes.
+func (b *books) setPlain(n NodeID, plain bool) { b.update(n, func(e *bookEntry) { e.plain = plain }) }
 
 // lastUsed answers when a region was last opened or closed, the zero time if not since the server started.
 func (b *books) lastUsed(n NodeID) time.Time {

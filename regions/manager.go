@@ -2,6 +2,7 @@ package regions
 
 import (
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -43,9 +44,47 @@ func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
 	m.stamp(&spec)
 	a, err := m.Arena.Make(dir, name, spec)
 	if err == nil {
-		m.books.made(&a)
+		m.madeNew(&a)
 	}
 	return a, err
+}
+
+// madeNew takes note of a node that was just made: nobody has set an extended attribute of it.
+func (m *Manager) madeNew(a *Attr) {
+	m.books.made(a)
+	if a.IsRegion() && !m.Properties().Labels {
+		m.books.setPlain(a.Node, true)
+	}
+}
+
+// Getxattr reads an extended attribute. The kernel asks for security.capability whenever a region may be written to for
+// the first time, and ls for labels of each: a region that has none is not asked. ACLs (system.) are inherited.
+func (m *Manager) Getxattr(node NodeID, name string) ([]byte, error) {
+	if m.books.isPlain(node) && !strings.HasPrefix(name, "system.") {
+		if err := checkXattrName(name); err != nil {
+			return nil, err
+		}
+		return nil, NoData
+	}
+	return m.Arena.Getxattr(node, name)
+}
+
+// checkXattrName refuses what an arena would: names without a namespace that it keeps, or with nothing behind it.
+func checkXattrName(name string) error {
+	namespace, rest, found := strings.Cut(name, ".")
+	switch {
+	case !found || namespace != "user" && namespace != "trusted" && namespace != "security":
+		return NotSupported
+	case rest == "":
+		return Invalid
+	}
+	return nil
+}
+
+// Setxattr sets an extended attribute.
+func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFlags) error {
+	m.books.setPlain(node, false)
+	return m.Arena.Setxattr(node, name, value, flags)
 }
 
 // MakeTemp makes a region without a name. It enters the books when it is linked.
@@ -67,7 +106,7 @@ func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, erro
 		return Attr{}, nil, err
 	}
 	if name != "" {
-		m.books.made(&a)
+		m.madeNew(&a)
 	}
 	return a, &countedFile{f, a.Node, m.books}, nil
 }

@@ -133,7 +133,7 @@ func Directory(dir string) (*Arena, error) {
 	if a.userXattr {
 		a.recordName = userRecord
 	}
-	a.properties = regions.Properties{Kind: "tmpfs", Losses: a.losses()}
+	a.properties = regions.Properties{Kind: "tmpfs", Labels: labelled(root), Losses: a.losses()}
 	return a, nil
 }
 
@@ -158,7 +158,7 @@ func privileged(root int, dir string) (*Arena, error) {
 	a.mounted = true
 	a.nodes = &handles{root: root, rootID: a.rootID}
 	a.recordName = trustedRecord
-	a.properties = regions.Properties{Kind: "tmpfs", Stateless: true}
+	a.properties = regions.Properties{Kind: "tmpfs", Stateless: true, Labels: labelled(root)}
 	fd, err := a.nodesByHandle()
 	if err != nil {
 		unix.Close(root)
@@ -211,6 +211,17 @@ func newArena(root int) (*Arena, error) {
 func keepsUserXattr(root int) bool {
 	_, err := unix.Fgetxattr(root, "user.shmfs.none", nil)
 	return err == nil || err == unix.ENODATA
+}
+
+// labelled asks for the labels of those security modules that give a file one when it is made (Linux mm/shmem.c,
+// shmem_initxattrs).
+func labelled(root int) bool {
+	for _, name := range []string{"security.selinux", "security.SMACK64"} {
+		if _, err := unix.Fgetxattr(root, name, nil); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *Arena) losses() []regions.Loss {
