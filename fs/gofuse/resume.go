@@ -32,10 +32,17 @@ const (
 // warm makes memory for requests that is there: a server that is killed while the kernel copies a request to a page that
 // has yet to be faulted in costs that request an EIO, because no page is given to the dying (Linux fs/fuse/dev.c,
 // fuse_dev_do_read; mm/gup.c, fatal_signal_pending). Memory that was used before is cleared when it is allocated again,
-// which faults it in. The library has as many buffers as it has readers.
-func warm() {
-	const page = 4096
-	buffers := make([][]byte, runtime.GOMAXPROCS(0)+2)
+// which faults it in. The library has a buffer for each reader, and for each WRITE until it is answered.
+func warm(data bool) {
+	const (
+		page   = 4096
+		writes = 24 // buffers, of 1 MiB each
+	)
+	count := runtime.GOMAXPROCS(0) + 2
+	if data {
+		count += writes
+	}
+	buffers := make([][]byte, count)
 	for i := range buffers {
 		buffers[i] = make([]byte, MaxRequest+4*page)
 		for at := 0; at < len(buffers[i]); at += page {
@@ -48,7 +55,7 @@ func warm() {
 
 // handOver begins, or goes on, with a ledger.
 func (s *Server) handOver(o Options, opts *fuse.MountOptions) error {
-	warm()
+	warm(o.IO == "cached" || s.ledger.Way() == ledger.Cached)
 	request, reply := s.ledger.Init()
 	first := len(request) == 0
 	if !first {

@@ -9,8 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -105,10 +103,6 @@ func Run(o Options) (r Report, err error) {
 	if err != nil {
 		return r, err
 	}
-	// In the cached way a page fault of a client waits for the server in the middle of Go code, and takes a processor
-	// of the scheduler along: who stops the server must still get one, and no garbage collection may wait for it.
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(64))
-	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	stop, failed := make(chan struct{}), make(chan error, len(workers))
 	var all sync.WaitGroup
 	for name, w := range workers {
@@ -140,6 +134,9 @@ func (m *mount) hire(o Options, c *clock) (map[string]worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	// In the cached way a page fault of a client waits for the server in the middle of Go code, and the scheduler and
+	// the garbage collector with it: who has stopped the server might never get to kill it.
+	m.stops = passthrough
 	for k, kind := range kinds {
 		if kind.passthrough && !passthrough {
 			continue

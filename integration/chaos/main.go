@@ -3,8 +3,8 @@
 // Command chaos kills the server of a busy mount again and again, while clients check that they never notice.
 //
 // Clients are of many kinds (worker_*.go), each with a model of what its part of the mount must look like. The server
-// is stopped at a random moment, looked at, and killed if a request is in flight; a kill that finds none is not made,
-// so every kill counts. At the end the mount must hold exactly what the models say, have no file open, and go.
+// is stopped at a random moment, looked at, and killed if a request is in flight (in the cached way it is not stopped,
+// see hire). A kill that finds none is not made, so every kill counts. At the end the mount must hold exactly what the models say, have no file open, and go.
 package main
 
 import (

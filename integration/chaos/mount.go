@@ -26,6 +26,7 @@ type mount struct {
 	keeper  *exec.Cmd
 	stderr  bytes.Buffer
 	waiting string // file that counts requests in flight
+	stops   bool   // whether servers are stopped before they are killed
 }
 
 // begin mounts, and makes the kernel's count of requests readable.
@@ -184,8 +185,10 @@ func (m *mount) kill(random *rand.Rand, last int) (int, error) {
 			time.Sleep(100 * time.Microsecond)
 			continue
 		}
-		if err := stopProcess(pid); err != nil {
-			return 0, err
+		if m.stops {
+			if err := stopProcess(pid); err != nil {
+				return 0, err
+			}
 		}
 		n, err := m.inFlight()
 		if err != nil {
@@ -194,7 +197,9 @@ func (m *mount) kill(random *rand.Rand, last int) (int, error) {
 		if n > 0 {
 			return pid, syscall.Kill(pid, syscall.SIGKILL)
 		}
-		syscall.Kill(pid, syscall.SIGCONT)
+		if m.stops {
+			syscall.Kill(pid, syscall.SIGCONT)
+		}
 		time.Sleep(time.Duration(random.IntN(500)) * time.Microsecond)
 	}
 	return 0, errors.New("nobody served, or nobody asked, for 10 s: " + m.stderr.String())

@@ -69,7 +69,15 @@ func (l *Ledger) Backings(fn func(Backing)) {
 
 // NextBackingID is what the kernel may have given out to a server that was killed before it could enter it: ids count
 // up (Linux fs/fuse/backing.c, idr_alloc_cyclic).
-func (l *Ledger) NextBackingID() int32 { return int32(l.head.backingID.Load()) + 1 }
+func (l *Ledger) NextBackingID() int32 {
+	held := map[int32]bool{} // one may be entered, and not yet be the last
+	l.Backings(func(b Backing) { held[b.ID] = true })
+	next := int32(l.head.backingID.Load()) + 1
+	for held[next] {
+		next++
+	}
+	return next
+}
 
 func (l *Ledger) scanBackings() {
 	for i := range l.head.backings.Load() {
