@@ -37,7 +37,7 @@ func ask[T any](ctx context.Context, point string, f func() (T, error)) (T, erro
 	case <-ctx.Done():
 		var none T
 		return none, &failure{code: exitNoAnswer, reason: "the server of " + point + " does not answer",
-			remedy: "see its log; to give up what it serves: shmfs umount --lazy " + point}
+			remedy: "see its log; to give up what it serves: shmfs umount --lazy " + printable(point)}
 	}
 }
 
@@ -66,8 +66,8 @@ func isDead(err error) bool {
 
 func dead(point string) error {
 	return &failure{code: exitDead, reason: "the shmfs at " + point + " has lost its server",
-		remedy: "to take its place, with the regions that it left: shmfs mount --replace " + point +
-			"\nto take it away: shmfs umount " + point}
+		remedy: "to take its place, with the regions that it left: shmfs mount --replace " + printable(point) +
+			"\nto take it away: shmfs umount " + printable(point)}
 }
 
 // asked is a path in a mount.
@@ -122,7 +122,7 @@ func (sh *shell) onlyMount() (string, error) {
 	case len(points) == 0:
 		return "", &failure{code: exitNotFound, reason: "no shmfs is mounted", remedy: "to mount one: shmfs mount /mnt/shm"}
 	case len(points) > 1:
-		return "", usageError("mounted: "+join(points), "more than one shmfs is mounted: which one?")
+		return "", usageError("mounted: "+printableAll(points), "more than one shmfs is mounted: which one?")
 	}
 	return points[0], nil
 }
@@ -131,7 +131,7 @@ func (sh *shell) onlyMount() (string, error) {
 func noMount(f finder, path string) error {
 	remedy := "none is mounted"
 	if points, _ := f.points(); len(points) > 0 {
-		remedy = "mounted: " + join(points)
+		remedy = "mounted: " + printableAll(points)
 	}
 	return &failure{code: exitNotFound, reason: "no shmfs is mounted at " + path, remedy: remedy}
 }

@@ -243,6 +243,9 @@ func TestForPeople(t *testing.T) {
 	if ago(now, time.Time{}) != "-" || newWorld().moment(time.Time{}) != "-" {
 		t.Error("a time that is not known is not a dash")
 	}
+	if got, want := printable("a\xffb"), `"a\xffb"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 	if got, want := printable("a\nb"), `"a\nb"`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

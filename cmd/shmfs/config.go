@@ -59,7 +59,7 @@ func (o configCheckOptions) run(sh *shell) error {
 	for _, w := range warnings {
 		sh.warn(w)
 	}
-	_, err = fmt.Fprintf(sh.out, "%s: good\n", o.file)
+	_, err = fmt.Fprintf(sh.out, "%s: good\n", printable(o.file))
 	return err
 }
 

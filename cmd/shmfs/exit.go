@@ -89,13 +89,15 @@ func (sh *shell) report(err error) exitCode {
 	}
 	fmt.Fprintf(sh.err, "shmfs: %s\n", oneLine(err.Error()))
 	if remedy := remedyOf(err); remedy != "" {
-		fmt.Fprintf(sh.err, "  %s\n", strings.ReplaceAll(remedy, "\n", "\n  "))
+		for line := range strings.SplitSeq(remedy, "\n") {
+			fmt.Fprintf(sh.err, "  %s\n", escaped(line))
+		}
 	}
 	return codeOf(err)
 }
 
 // warn tells of what is allowed and probably not meant, or asked for and not had.
-func (sh *shell) warn(what string) { fmt.Fprintf(sh.err, "shmfs: warning: %s\n", what) }
+func (sh *shell) warn(what string) { fmt.Fprintf(sh.err, "shmfs: warning: %s\n", oneLine(what)) }
 
 // remedyOf is what can be done about an error, "" if nobody said.
 func remedyOf(err error) string {
@@ -111,4 +113,4 @@ func remedyOf(err error) string {
 }
 
 // oneLine keeps a reason on one line, whatever the name in it.
-func oneLine(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", `\n`) }
+func oneLine(s string) string { return escaped(strings.TrimSpace(s)) }

@@ -42,7 +42,7 @@ func writeHolders(w io.Writer, all []holder) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, h := range all {
 		for _, x := range h.Holds {
-			fmt.Fprintf(t, "  pid %d\t%s\t%s\t%s\n", h.PID, short(h.Command), x.How, "/"+x.Path)
+			fmt.Fprintf(t, "  pid %d\t%s\t%s\t%s\n", h.PID, short(h.Command), x.How, printable("/"+x.Path))
 		}
 	}
 	return t.Flush()
@@ -53,13 +53,13 @@ func busy(point string, all []holder, below []string) error {
 	var b strings.Builder
 	writeHolders(&b, all) // into memory: cannot fail
 	for _, p := range below {
-		fmt.Fprintf(&b, "  mounted below it: %s\n", p)
+		fmt.Fprintf(&b, "  mounted below it: %s\n", printable(p))
 	}
 	if b.Len() == 0 {
 		b.WriteString("who holds it cannot be seen from here; root sees all\n")
 	}
-	b.WriteString("it goes on serving; to detach it now: shmfs umount --lazy " + point)
-	return &failure{code: exitBusy, reason: point + " is busy", remedy: b.String()}
+	b.WriteString("it goes on serving; to detach it now: shmfs umount --lazy " + printable(point))
+	return &failure{code: exitBusy, reason: printable(point) + " is busy", remedy: b.String()}
 }
 
 // short keeps a command line readable in a table.

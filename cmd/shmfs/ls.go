@@ -152,16 +152,6 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// printable is a path as one word of a line: quoted if it has what would break or disguise it.
-func printable(s string) string {
-	for _, r := range s {
-		if !strconv.IsPrint(r) {
-			return strconv.Quote(s)
-		}
-	}
-	return s
-}
-
 // ago is a time for people: how long it is ago, in its largest unit.
 func ago(now, t time.Time) string {
 	if t.IsZero() {

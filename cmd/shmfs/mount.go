@@ -162,7 +162,7 @@ func (m mounted) String() string {
 	if m.Size != regions.Unlimited {
 		size = regions.FormatSize(m.Size)
 	}
-	s := fmt.Sprintf("shmfs on %s: %s, %s", m.Point, size, m.Mode)
+	s := fmt.Sprintf("shmfs on %s: %s, %s", printable(m.Point), size, m.Mode)
 	if m.Reason != "" {
 		s += " (" + m.Reason + ")"
 	}

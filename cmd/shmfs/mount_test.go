@@ -225,6 +225,38 @@ func TestUmount(t *testing.T) {
 	}
 }
 
+// TestNamesDoNotCommandTheTerminal: a name may be any bytes, and 0x9b alone is an escape to some terminals.
+func TestNamesDoNotCommandTheTerminal(t *testing.T) {
+	const evil = "a\x1b[2Jb\x9b2Jc\u0085\nd\u202e"
+	dir := fakeMount(t, policy.Default())
+	w := newWorld()
+	w.finder.mounted, w.finder.nested = []string{dir}, []string{dir + "/" + evil}
+	w.finder.held = []holder{{PID: 7, Command: evil, Holds: []hold{{How: "cwd", Path: evil}}}}
+	w.mounts.refuse = map[string]error{"unmount": syscall.EBUSY}
+	for _, line := range [][]string{
+		{"umount", dir}, {"umount", evil}, {"show", dir + "/big"}, {"ls", evil}, {"config", "check", evil},
+		{"mount", "--config", evil, dir}, {"stats", evil}, {evil}, {"mount", "--" + evil},
+	} {
+		w.mounts.err = dead(dir + evil)
+		_, stdout, stderr := w.run(line...)
+		for _, text := range strings.Split(stdout+stderr, "\n") {
+			if escaped(text) != text {
+				t.Errorf("%q: %q reaches the terminal", line, text)
+			}
+		}
+		if rest, _, _ := strings.Cut(stderr, "\nd"); rest != stderr {
+			t.Errorf("%q: a name breaks the line: %q", line, stderr)
+		}
+	}
+	for s, want := range map[string]string{
+		"plain \tä €": "plain \tä €", "\x9b": `\x9b`, "x\x1b\n": `x\x1b\n`, "\ufffd": "\ufffd", "it's\x07": `it's\a`,
+	} {
+		if got := escaped(s); got != want {
+			t.Errorf("%q: got %q, want %q", s, got, want)
+		}
+	}
+}
+
 func TestBusyTellsOfMountsBelow(t *testing.T) {
 	dir := fakeMount(t, policy.Default())
 	w := newWorld()

@@ -168,7 +168,7 @@ func loadConfig(file string) (policy.Config, error) {
 		return c, &failure{code: exitConfig, reason: "the configuration file is refused", remedy: wrong.Error()}
 	case errors.Is(err, fs.ErrNotExist):
 		return c, &failure{code: exitConfig, reason: "there is no configuration file " + file,
-			remedy: "make one: shmfs config show > " + file}
+			remedy: "make one: shmfs config show > " + printable(file)}
 	}
 	return c, &failure{code: exitConfig, reason: "the configuration file cannot be read", err: err}
 }

@@ -79,7 +79,7 @@ func vacate(ctx context.Context, sh *shell, point string, replace bool) error {
 	switch {
 	case err == nil:
 		return &failure{code: exitMounted, reason: point + " is a shmfs already",
-			remedy: "change it: mount -o remount,size=... " + point + "\nor take it away: shmfs umount " + point}
+			remedy: "change it: mount -o remount,size=... " + printable(point) + "\nor take it away: shmfs umount " + printable(point)}
 	case codeOf(err) != exitDead:
 		return err
 	case !replace:
@@ -92,13 +92,13 @@ func vacate(ctx context.Context, sh *shell, point string, replace bool) error {
 func pointFailure(point string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &failure{code: exitMountPoint, reason: point + " does not exist", remedy: "mkdir -p " + point}
+		return &failure{code: exitMountPoint, reason: point + " does not exist", remedy: "mkdir -p " + printable(point)}
 	case errors.Is(err, syscall.ENOTDIR):
 		return &failure{code: exitMountPoint, reason: point + " is below something that is not a directory",
 			remedy: "name a directory, such as /mnt/shm"}
 	case isDead(err):
 		return &failure{code: exitMountPoint, reason: "something else is mounted at " + point + " and has lost its server",
-			remedy: "umount --lazy " + point}
+			remedy: "umount --lazy " + printable(point)}
 	case errors.Is(err, fs.ErrPermission):
 		return notPermitted("looking at "+point, err)
 	}

@@ -90,7 +90,7 @@ func (a asked) region() (control.Region, error) {
 	}
 	if !wanted.Mode().IsRegular() {
 		return control.Region{}, &failure{code: exitNotFound, reason: full + " is not a region",
-			remedy: "what is below it: shmfs ls " + full}
+			remedy: "what is below it: shmfs ls " + printable(full)}
 	}
 	for r, err := range a.Regions("") {
 		if err != nil {
@@ -104,7 +104,7 @@ func (a asked) region() (control.Region, error) {
 		}
 	}
 	return control.Region{}, &failure{code: exitNotFound, reason: full + " is not listed as a region",
-		remedy: "it may be gone, or a control file: shmfs ls " + a.Mountpoint}
+		remedy: "it may be gone, or a control file: shmfs ls " + printable(a.Mountpoint)}
 }
 
 func (sh *shell) describeRegion(x shown) error {
@@ -113,7 +113,7 @@ func (sh *shell) describeRegion(x shown) error {
 	o := owners{}
 	line("path", "%s", printable(x.Path))
 	line("mount point", "%s", printable(x.MountPoint))
-	line("id", "%s", orDash(x.ID))
+	line("id", "%s", printable(orDash(x.ID)))
 	line("size", "%s (%d bytes)", regions.FormatSize(x.Size), x.Size)
 	line("resident", "%s (%d bytes)", regions.FormatSize(x.Resident), x.Resident)
 	line("mode", "%s", x.Mode)

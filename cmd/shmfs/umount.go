@@ -178,7 +178,7 @@ func (o umountOptions) lingering(sh *shell, s server) error {
 		}
 	}
 	_, err := fmt.Fprintf(sh.out, "%s is detached; its server (pid %d) ends with the last who holds a region\n",
-		s.Mountpoint, s.pid)
+		printable(s.Mountpoint), s.pid)
 	return err
 }
 

@@ -65,7 +65,7 @@ func upgrade(ctx context.Context, sh *shell, path string) error {
 		}
 		if after.restarts > before.restarts {
 			_, err := fmt.Fprintf(sh.out, "%s is served by shmfs %s (pid %d), before by %s (pid %d)\n",
-				point, after.version, after.server, before.version, before.server)
+				printable(point), after.version, after.server, before.version, before.server)
 			return err
 		}
 	}
