@@ -203,8 +203,18 @@ func TestNoDescriptorPerRegion(t *testing.T) {
 			t.Errorf("write to region %d: %v", i, err)
 		}
 	}
+	for range regionCount {
+		d, err := os.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		if _, err := d.Readdirnames(1); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if got := serverDescriptors(t) - before; got > 20 {
-		t.Errorf("%d more descriptors for %d open regions", got, regionCount)
+		t.Errorf("%d more descriptors for %d open regions and as many open directories", got, regionCount)
 	}
 }
 

@@ -78,6 +78,14 @@ func moveData(t *testing.T, path string) {
 	}
 }
 
+// Whether data can be passed through is not a matter of how full the arena is.
+func TestPassthroughWithoutAFreeInode(t *testing.T) {
+	roomy, full := serve(t, "--size=16M"), serve(t, "--size=16M", "--inodes=1")
+	if got, want := full.stat(t, "mode"), roomy.stat(t, "mode"); got != want {
+		t.Errorf("mode %s (%s), with room %s", got, full.stat(t, "mode_reason"), want)
+	}
+}
+
 // A writer's growth past the server's eyes is in the size of the region, in its sums and in the listing.
 func TestGrowthPastTheServerIsSeen(t *testing.T) {
 	m := serve(t, "--size=256M", "--huge=never")

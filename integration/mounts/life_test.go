@@ -190,6 +190,9 @@ func TestMappingOutlivesTheServer(t *testing.T) {
 		t.Errorf("after the server's death the mapping has %q", got)
 	}
 	replaceDead(t, m.dir)
+	if got := (&mount{dir: m.dir}).stat(t, "regions_in_use"); got != "1" {
+		t.Errorf("regions_in_use %s, want 1: the mapping is of the mount before", got)
+	}
 	if b, err := os.ReadFile(filepath.Join(m.dir, "r")); err != nil || string(b[:6]) != "before" || b[1<<19] != 'x' {
 		t.Errorf("the next mount reads %.6q (%v)", b, err)
 	}
