@@ -132,7 +132,7 @@ func TestStats(t *testing.T) {
 	w := newWorld()
 	_, out, _ := w.run("stats", filepath.Join(dir, "jobs"))
 	contains(t, out, "mode         passthrough (the kernel took a file)\n", "server       pid 4711, up 1m30s\n",
-		"regions      2, 1 in use by 2 descriptors\n", "arena        tmpfs, 1.0G of max used\n", "nodes        6 of 1000 used\n",
+		"regions      2, 0 in use by 2 descriptors\n", "arena        tmpfs, 1.0G of max used\n", "nodes        6 of 1000 used\n",
 		"open       12     12.3µs  100µs  1.5s\n", "ENOSPC  3\n")
 	if strings.Contains(out, "read") || strings.Contains(out, "EPERM") {
 		t.Errorf("what never happened is listed:\n%s", out)

@@ -11,4 +11,17 @@ type finder interface {
 	holders(point string) ([]holder, error)
 	// below answers what is mounted somewhere below a mount point.
 	below(point string) ([]string, error)
+	// earlier answers who holds one of these regions through a file system that is mounted nowhere any more.
+	earlier(names []string) ([]holder, error)
+	// device answers which file system is mounted at a mount point.
+	device(point string) (uint64, error)
+	// elsewhere answers where a file system is mounted, in the namespaces of all processes that can be looked into.
+	elsewhere(device uint64) ([]sighting, error)
+}
+
+// sighting is a mount that a process sees.
+type sighting struct {
+	pid     int
+	command string
+	point   string // in the process's own namespace
 }

@@ -17,4 +17,10 @@ func (noFinder) point(string) (string, error) { return "", notHere() }
 
 func (noFinder) holders(string) ([]holder, error) { return nil, notHere() }
 
+func (noFinder) earlier([]string) ([]holder, error) { return nil, notHere() }
+
+func (noFinder) device(string) (uint64, error) { return 0, notHere() }
+
+func (noFinder) elsewhere(uint64) ([]sighting, error) { return nil, notHere() }
+
 func (noFinder) below(string) ([]string, error) { return nil, notHere() }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"testing/fstest"
 
@@ -77,6 +78,34 @@ func TestHolders(t *testing.T) {
 	}
 	if _, err := newFinder(fstest.MapFS{}).holders("/mnt"); err == nil {
 		t.Error("without /proc there is an answer")
+	}
+}
+
+// TestEarlierHolders: a mount that is gone has left mappings, by names within it.
+func TestEarlierHolders(t *testing.T) {
+	root := fakeProc()
+	root["proc/12/maps"] = &fstest.MapFile{Data: []byte("7f00-7f01 rw-s 00000000 00:63 7 /jobs/frames\n" +
+		"7f01-7f02 rw-s 00000000 00:63 8 /other\n7f02-7f03 rw-s 00000000 fe:07 9 /jobs/frames\n" +
+		"7f03-7f04 rw-s 00000000 00:2d 7 /mnt/shm/jobs/frames\n")}
+	all, err := procFinder{root}.earlier([]string{"jobs/frames"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || all[0].PID != 12 || len(all[0].Holds) != 1 || all[0].Holds[0].Path != "jobs/frames" {
+		t.Errorf("got %+v, want one mapping of process 12", all)
+	}
+}
+
+func TestElsewhere(t *testing.T) {
+	f := procFinder{fakeProc()}
+	device, err := f.device("/mnt/shm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := f.elsewhere(device)
+	want := []sighting{{10, "python3 job.py", "/mnt/shm"}, {10, "python3 job.py", "/mnt/my jobs"}, {13, "in a container", "/in/there"}}
+	if err != nil || !slices.Equal(all, want) {
+		t.Errorf("got %+v, %v; want %+v", all, err, want)
 	}
 }
 

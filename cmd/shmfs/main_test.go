@@ -64,8 +64,16 @@ type fakeFinder struct {
 	mounted []string
 	held    []holder
 	nested  []string
+	before  []holder   // through earlier mounts
+	other   []sighting // of the same file system
 	err     error
 }
+
+func (f *fakeFinder) earlier([]string) ([]holder, error) { return f.before, f.err }
+
+func (f *fakeFinder) device(string) (uint64, error) { return 1, f.err }
+
+func (f *fakeFinder) elsewhere(uint64) ([]sighting, error) { return f.other, f.err }
 
 func (f *fakeFinder) points() ([]string, error) { return f.mounted, f.err }
 
@@ -89,6 +97,7 @@ type fakeMounter struct {
 	answer  mounted
 	err     error            // of start and serve
 	refuse  map[string]error // of the rest, by name
+	used    []string         // what is in use of what a dead mount left
 }
 
 func (f *fakeMounter) start(_ context.Context, o mountOptions) (mounted, error) {
@@ -123,6 +132,10 @@ func (f *fakeMounter) unmount(point string, lazy bool) error {
 func (f *fakeMounter) gone(_ context.Context, pid int) error {
 	f.log = append(f.log, fmt.Sprint("gone ", pid))
 	return f.refuse["gone"]
+}
+
+func (f *fakeMounter) inUse(context.Context, string) ([]string, error) {
+	return f.used, f.refuse["inUse"]
 }
 
 func (f *fakeMounter) discard(point string) error {
@@ -184,7 +197,7 @@ directories 2
 other_nodes 1
 region_bytes 3221229568
 resident_bytes 1073741824
-regions_in_use 1
+regions_in_use 0
 open_descriptors 2
 arena_kind tmpfs
 arena_size_bytes max

@@ -269,6 +269,49 @@ func TestBusyTellsOfMountsBelow(t *testing.T) {
 	contains(t, stderr, "cannot be seen from here")
 }
 
+// A region that is held through an earlier mount does not keep the kernel from unmounting this one, but it would end.
+func TestUmountLooksForEarlierHolders(t *testing.T) {
+	dir := fakeMount(t, policy.Default())
+	stats := strings.Replace(testStats, "regions_in_use 0", "regions_in_use 1", 1)
+	if err := os.WriteFile(filepath.Join(dir, ".ctl/stats"), []byte(stats), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cat := []holder{{PID: 7, Command: "cat", Holds: []hold{{How: "mapping", Path: "big"}}}}
+	for _, c := range []struct {
+		args         string
+		held, before []holder
+		code         exitCode
+		said         string
+	}{
+		{held: cat, code: exitBusy, said: "pid 7  cat  mapping  /big"},
+		{before: cat, code: exitBusy, said: "pid 7  cat  mapping  /big\n  they are held through an earlier mount"},
+		{code: exitBusy, said: "1 region in use\n    in use: /big\n  they are held through an earlier mount"},
+		{args: "--lazy"}, {args: "--keep"},
+	} {
+		w := newWorld()
+		w.finder.mounted, w.finder.held, w.finder.before = []string{dir}, c.held, c.before
+		code, _, stderr := w.run(append([]string{"umount", dir}, strings.Fields(c.args)...)...)
+		if code != c.code || !strings.Contains(stderr, c.said) || (code != exitOK) != (len(w.mounts.log) == 0) {
+			t.Errorf("%+v: code %d, log %v, said %q", c, code, w.mounts.log, stderr)
+		}
+	}
+}
+
+// The dead are not buried while somebody holds what they left.
+func TestUmountOfTheDeadLooksForHolders(t *testing.T) {
+	w := newWorld()
+	w.mounts.used = []string{"big"}
+	if err := (umountOptions{}).bury(t.Context(), w.shell, "/m"); codeOf(err) != exitBusy || len(w.mounts.log) > 0 {
+		t.Errorf("got %v, log %v", err, w.mounts.log)
+	}
+	for _, o := range []umountOptions{{lazy: true}, {keep: true}} {
+		w.mounts.log = nil
+		if err := o.bury(t.Context(), w.shell, "/m"); err != nil || len(w.mounts.log) == 0 {
+			t.Errorf("%+v: got %v, log %v", o, err, w.mounts.log)
+		}
+	}
+}
+
 func TestUmountKeeps(t *testing.T) {
 	dir := fakeMount(t, policy.Default())
 	w := newWorld()
@@ -304,7 +347,7 @@ func TestUmountBuriesTheDead(t *testing.T) {
 	w := newWorld()
 	for keep, want := range map[bool]string{false: "unmount m true, discard m", true: "unmount m true"} {
 		w.mounts.log = nil
-		if err := (umountOptions{keep: keep}).bury(w.shell, "/m"); err != nil {
+		if err := (umountOptions{keep: keep}).bury(t.Context(), w.shell, "/m"); err != nil {
 			t.Error(err)
 		}
 		if got := strings.Join(w.mounts.log, ", "); got != want {

@@ -22,4 +22,6 @@ type unmounter interface {
 	gone(ctx context.Context, pid int) error
 	// discard ends the regions that a mount left. Those that are still open or mapped live as long as that.
 	discard(point string) error
+	// inUse answers the names of regions that somebody holds, of those that a mount left at a place.
+	inUse(ctx context.Context, point string) ([]string, error)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/shmfs/shmfs/backends/tmpfs"
 	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
+	"github.com/shmfs/shmfs/regions"
 )
 
 // linuxMounter mounts through FUSE.
@@ -42,6 +43,29 @@ func (linuxMounter) unmount(point string, lazy bool) error {
 func (linuxMounter) renew(keeper int) error { return unix.Kill(keeper, renewSignal) }
 
 func (linuxMounter) discard(point string) error { return tmpfs.End(tmpfs.Place(point, os.Geteuid())) }
+
+// inUse answers for root's arenas only: an ordinary user's regions are held by his server alone, which is dead.
+func (linuxMounter) inUse(ctx context.Context, point string) ([]string, error) {
+	at := tmpfs.Place(point, os.Geteuid())
+	if os.Geteuid() != 0 || !tmpfs.Attached(at) {
+		return nil, nil
+	}
+	a, err := tmpfs.Attach(at)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	err = a.Walk(ctx, regions.RootNode, func(it regions.Item) error {
+		if !it.Attr.IsRegion() {
+			return nil
+		}
+		if used, err := a.InUse(it.Attr.Node); err == nil && used { // an error is that it is gone
+			names = append(names, it.Path)
+		}
+		return nil
+	})
+	return names, errors.Join(err, a.Close())
+}
 
 // gone waits by the process's own descriptor (pidfd_open(2)): a number that is used again is not mistaken for it.
 func (linuxMounter) gone(ctx context.Context, pid int) error {

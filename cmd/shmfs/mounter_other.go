@@ -30,4 +30,6 @@ func (noMounter) unmount(string, bool) error { return notHere() }
 
 func (noMounter) gone(context.Context, int) error { return notHere() }
 
+func (noMounter) inUse(context.Context, string) ([]string, error) { return nil, notHere() }
+
 func (noMounter) discard(string) error { return notHere() }

@@ -56,11 +56,15 @@ func (o umountOptions) run(ctx context.Context, sh *shell) error {
 	server, err := sh.serverOf(ctx, point)
 	switch {
 	case codeOf(err) == exitDead:
-		return o.bury(sh, point)
+		return o.bury(ctx, sh, point)
 	case err != nil && !o.lazy:
 		return err
 	case o.keep && err == nil:
 		return o.kept(ctx, sh, server)
+	case !o.lazy:
+		if err := o.inUse(ctx, sh, server); err != nil {
+			return err
+		}
 	}
 	if err := sh.unmount(point, o.lazy); err != nil {
 		return err
@@ -69,7 +73,12 @@ func (o umountOptions) run(ctx context.Context, sh *shell) error {
 }
 
 // bury takes a mount away that has lost its server, and what the server would have ended.
-func (o umountOptions) bury(sh *shell, point string) error {
+func (o umountOptions) bury(ctx context.Context, sh *shell, point string) error {
+	if !o.lazy && !o.keep {
+		if err := sh.abandoned(ctx, point); err != nil {
+			return err
+		}
+	}
 	if err := sh.unmount(point, true); err != nil || o.keep {
 		return err
 	}
@@ -92,7 +101,8 @@ func (o umountOptions) kept(ctx context.Context, sh *shell, s server) error {
 // server is who serves a mount.
 type server struct {
 	*control.Client
-	pid int // 0 if it does not answer
+	pid   int   // 0 if it does not answer
+	inUse int64 // regions
 }
 
 func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
@@ -106,7 +116,7 @@ func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
 		if pid == 0 {
 			pid = s.Int("server_pid")
 		}
-		return server{c, int(pid)}, err
+		return server{c, int(pid), s.Int("regions_in_use")}, err
 	})
 	if s.Client == nil {
 		s.Client = &control.Client{Mountpoint: point}

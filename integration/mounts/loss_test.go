@@ -3,10 +3,14 @@
 package mounts
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/shmfs/shmfs/backends/tmpfs"
 )
@@ -49,4 +53,47 @@ PATH=/nonexistent "$1" mount "$2" >&2 && exit 23
 		shmfs(t, "umount", "--lazy", dir)
 	}
 	leftArena(t, dir, nobody)
+}
+
+// Whoever holds a region through a mount whose server died is not asked by the kernel when the next mount goes, or the
+// dead one itself.
+func TestUmountIsBusyForEarlierHolders(t *testing.T) {
+	m := serve(t, "--size=64M")
+	if got := m.stat(t, "mode"); got != "passthrough" {
+		t.Skipf("without passthrough nobody holds what a dead server served: %s", m.stat(t, "mode_reason"))
+	}
+	f, err := os.Create(filepath.Join(m.dir, "held"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(4096); err != nil {
+		t.Fatal(err)
+	}
+	mem, err := unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	m.cmd.Process.Kill()
+	<-m.ended
+	busy := func(what string) {
+		t.Helper()
+		if r := shmfs(t, "umount", m.dir); r.code != exitBusy || !strings.Contains(r.stderr, "held") ||
+			!strings.Contains(r.stderr, fmt.Sprint("pid ", os.Getpid())) || !strings.Contains(r.stderr, "--lazy") {
+			t.Errorf("umount of %s: %+v, want code %d and this process named", what, r, exitBusy)
+		}
+	}
+	busy("the dead mount")
+	replaceDead(t, m.dir)
+	busy("the next mount")
+	if _, err := os.Stat(filepath.Join(m.dir, "held")); err != nil {
+		t.Errorf("after the refusal: %v", err)
+	}
+	if err := unix.Munmap(mem); err != nil {
+		t.Fatal(err)
+	}
+	if r := shmfs(t, "umount", m.dir); r.code != exitOK {
+		t.Errorf("umount when nobody holds it: %+v", r)
+	}
+	leftArena(t, m.dir, 0)
 }
