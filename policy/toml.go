@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -16,13 +17,37 @@ import (
 // a version is of this one.
 const Version = 1
 
-// Load reads a configuration file over the defaults.
+// MaxBytes is how large a configuration may be: some thousand times what all keys take.
+const MaxBytes = 1 << 20
+
+// Load reads a configuration file over the defaults. It must be a regular file: another may never end, or, as a pipe
+// that nobody writes to, not even open.
 func Load(path string) (Config, error) {
-	data, err := os.ReadFile(path)
+	info, err := os.Stat(path)
 	if err != nil {
 		return Config{}, err
 	}
-	return Parse(path, data)
+	if !info.Mode().IsRegular() {
+		return Config{}, fmt.Errorf("%q is not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Config{}, err
+	}
+	defer f.Close()
+	return Read(path, f)
+}
+
+// Read reads a configuration of MaxBytes at most over the defaults; name is what its problems are reported under.
+func Read(name string, r io.Reader) (Config, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
+	if err != nil {
+		return Config{}, err
+	}
+	if len(data) > MaxBytes {
+		return Config{}, fmt.Errorf("%q has more than %d bytes", name, MaxBytes)
+	}
+	return Parse(name, data)
 }
 
 // Parse reads TOML over the defaults; name is what its problems are reported under. All of them are, as Problems.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -104,6 +105,26 @@ func TestLoad(t *testing.T) {
 	}
 	if c, err := Load(path); err != nil || c.Size.Bytes != 1<<30 {
 		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+// TestLoadEnds: what is no regular file, and what is too large, is refused without reading it to its end.
+func TestLoadEnds(t *testing.T) {
+	large := filepath.Join(t.TempDir(), "large.toml")
+	if err := os.WriteFile(large, bytes.Repeat([]byte("\n"), MaxBytes+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{large: "has more than 1048576 bytes", os.DevNull: "not a regular file",
+		t.TempDir(): "not a regular file"} {
+		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", path, err, want)
+		}
+	}
+	if err := os.Truncate(large, MaxBytes); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(large); err != nil {
+		t.Errorf("%d bytes: %v", MaxBytes, err)
 	}
 }
 

@@ -23,7 +23,8 @@ func configCheckCommand(sh *shell) *cli.Command {
 		Name:      "check",
 		Usage:     "read a configuration file and tell all that is wrong with it",
 		ArgsUsage: "FILE",
-		Description: describe("Each problem is a line: file, line, column, and what is wrong. Nothing is mounted or changed.",
+		Description: describe(`Each problem is a line: file, line, column, and what is wrong. Nothing is mounted or changed.
+As FILE, - is standard input.`,
 			"shmfs config check /etc/shmfs.toml && systemctl reload shmfs"),
 		Flags: []cli.Flag{jsonFlag(&o.json, "one object with file, good, problems, warnings")},
 		Action: func(c *cli.Context) error {
@@ -42,13 +43,14 @@ type configCheckOptions struct {
 }
 
 func (o configCheckOptions) run(sh *shell) error {
-	c, err := loadConfig(o.file)
+	c, loaded := o.load(sh)
+	err := configFailure(o.file, loaded)
 	var warnings []string
 	if ram, e := totalMemory(sh.root); err == nil && e == nil {
 		warnings = c.Warnings(ram)
 	}
 	if o.json {
-		if e := sh.printJSON(newVerdict(o.file, err, warnings)); e != nil {
+		if e := sh.printJSON(newVerdict(o.file, loaded, warnings)); e != nil {
 			return e
 		}
 		return err
@@ -61,6 +63,14 @@ func (o configCheckOptions) run(sh *shell) error {
 	}
 	_, err = fmt.Fprintf(sh.out, "%s: good\n", printable(o.file))
 	return err
+}
+
+// load reads standard input too, if that was asked for: what another program makes can be checked before it is a file.
+func (o configCheckOptions) load(sh *shell) (policy.Config, error) {
+	if o.file == "-" || o.file == "/dev/stdin" {
+		return policy.Read(o.file, sh.in)
+	}
+	return policy.Load(o.file)
 }
 
 // verdict is what check tells a program.
@@ -82,10 +92,9 @@ func newVerdict(file string, err error, warnings []string) verdict {
 	if err == nil {
 		return v
 	}
-	_, loaded := policy.Load(file)
-	wrong, ok := loaded.(policy.Problems)
+	wrong, ok := err.(policy.Problems)
 	if !ok {
-		v.Problems = []problem{{Message: err.Error()}}
+		v.Problems = []problem{{Message: configFailure(file, err).Error()}}
 	}
 	for _, w := range wrong {
 		v.Problems = append(v.Problems, problem{w.Line, w.Column, w.Message})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/shmfs/shmfs/policy"
+	"github.com/shmfs/shmfs/regions"
 )
 
 // keyFlags makes a flag of every key of the configuration.
@@ -160,17 +162,23 @@ func set(c *policy.Config, assignment string) error {
 // loadConfig reads a configuration file; what is wrong with it is told a line each.
 func loadConfig(file string) (policy.Config, error) {
 	c, err := policy.Load(file)
+	return c, configFailure(file, err)
+}
+
+// configFailure says what an error of a configuration file means.
+func configFailure(file string, err error) error {
 	var wrong policy.Problems
 	switch {
 	case err == nil:
-		return c, nil
+		return nil
 	case errors.As(err, &wrong):
-		return c, &failure{code: exitConfig, reason: "the configuration file is refused", remedy: wrong.Error()}
+		return &failure{code: exitConfig, reason: "the configuration file is refused", remedy: wrong.Error()}
 	case errors.Is(err, fs.ErrNotExist):
-		return c, &failure{code: exitConfig, reason: "there is no configuration file " + file,
+		return &failure{code: exitConfig, reason: "there is no configuration file " + file,
 			remedy: "make one: shmfs config show > " + printable(file)}
 	}
-	return c, &failure{code: exitConfig, reason: "the configuration file cannot be read", err: err}
+	return &failure{code: exitConfig, reason: "the configuration file cannot be read", err: err,
+		remedy: fmt.Sprintf("name a regular file of %s at most that you may read", regions.FormatSize(policy.MaxBytes))}
 }
 
 func lower(s string) string {

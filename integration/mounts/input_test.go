@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestBadInput: each has its exit code, one line of reason and the remedy, and leaves nothing half-mounted.
@@ -20,6 +22,10 @@ func TestBadInput(t *testing.T) {
 	}
 	config := filepath.Join(dir, "bad.toml")
 	if err := os.WriteFile(config, []byte("size = \"1G\"\nseize = \"2G\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -39,6 +45,8 @@ func TestBadInput(t *testing.T) {
 		{"unknown io", []string{dir, "--io=fast"}, exitUsage, "passthrough"},
 		{"no mount point", nil, exitUsage, "/mnt/shm"},
 		{"configuration", []string{dir, "--config", config}, exitConfig, ":2:1"},
+		{"endless configuration", []string{dir, "--config", "/dev/zero"}, exitConfig, "not a regular file"},
+		{"configuration that nobody writes", []string{dir, "--config", fifo}, exitConfig, "not a regular file"},
 		{"missing configuration", []string{dir, "--config", file + "x"}, exitConfig, "shmfs config show"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
