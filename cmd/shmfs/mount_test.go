@@ -207,7 +207,7 @@ func TestUmount(t *testing.T) {
 		{args: "--lazy", log: "unmount M true, gone 4711"},
 		{args: "--lazy", refuse: map[string]error{"gone": late}, log: "unmount M true, gone 4711, discard M", said: "(pid 4711) ends with the last"},
 		{args: "--lazy --keep", refuse: map[string]error{"gone": late}, log: "unmount M true, gone 4711", said: "is detached"},
-		{args: "", refuse: map[string]error{"gone": late}, code: exitNoAnswer, log: "unmount M false, gone 4711", said: "has not ended"},
+		{args: "", refuse: map[string]error{"gone": late}, code: exitNoAnswer, log: "unmount M false, gone 4711, gone 4711", said: "has not ended"},
 		{args: "", refuse: map[string]error{"unmount": syscall.EBUSY}, code: exitBusy, log: "unmount M false", said: "pid 7  cat  descriptor  /big"},
 		{args: "--keep", refuse: map[string]error{"unmount": syscall.EBUSY}, code: exitBusy, log: "unmount M false", said: "is busy"},
 		{args: "", refuse: map[string]error{"unmount": syscall.EPERM}, code: exitPermission, log: "unmount M false", said: "as root"},
@@ -267,6 +267,21 @@ func TestBusyTellsOfMountsBelow(t *testing.T) {
 	w.finder.nested = nil
 	_, _, stderr = w.run("umount", dir)
 	contains(t, stderr, "cannot be seen from here")
+}
+
+// A server that goes on because of another mount of its file system is not waited for.
+func TestUmountTellsOfOtherMounts(t *testing.T) {
+	dir := fakeMount(t, policy.Default())
+	for _, args := range []string{"", "--keep"} {
+		w := newWorld()
+		w.finder.mounted, w.finder.other = []string{dir}, []sighting{{12, "sh", "/bound\n"}}
+		w.mounts.refuse = map[string]error{"gone": context.DeadlineExceeded}
+		code, _, stderr := w.run(append([]string{"umount", dir}, strings.Fields(args)...)...)
+		log := strings.Join(w.mounts.log, ", ")
+		if code != exitBusy || strings.Count(log, "gone") != 1 || !strings.Contains(stderr, `mounted at "/bound\n" for pid 12 (sh)`) {
+			t.Errorf("%q: code %d, log %s, said %q", args, code, log, stderr)
+		}
+	}
 }
 
 // A region that is held through an earlier mount does not keep the kernel from unmounting this one, but it would end.

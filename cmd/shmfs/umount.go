@@ -66,10 +66,16 @@ func (o umountOptions) run(ctx context.Context, sh *shell) error {
 			return err
 		}
 	}
-	if err := sh.unmount(point, o.lazy); err != nil {
+	return o.away(ctx, sh, server)
+}
+
+// away unmounts and waits.
+func (o umountOptions) away(ctx context.Context, sh *shell, s server) error {
+	s.device, _ = sh.finder.device(s.Mountpoint) // without it nobody is named
+	if err := sh.unmount(s.Mountpoint, o.lazy); err != nil {
 		return err
 	}
-	return o.wait(ctx, sh, server)
+	return o.wait(ctx, sh, s)
 }
 
 // bury takes a mount away that has lost its server, and what the server would have ended.
@@ -91,6 +97,7 @@ func (o umountOptions) kept(ctx context.Context, sh *shell, s server) error {
 	if err != nil {
 		return err
 	}
+	s.device, _ = sh.finder.device(s.Mountpoint)
 	if err := sh.unmount(s.Mountpoint, o.lazy); err != nil {
 		_, undone := s.setKeep(before)
 		return errors.Join(err, undone)
@@ -103,6 +110,8 @@ type server struct {
 	*control.Client
 	pid   int   // 0 if it does not answer
 	inUse int64 // regions
+
+	device uint64 // of the file system; 0 if it is not known
 }
 
 func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
@@ -116,7 +125,7 @@ func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
 		if pid == 0 {
 			pid = s.Int("server_pid")
 		}
-		return server{c, int(pid), s.Int("regions_in_use")}, err
+		return server{Client: c, pid: int(pid), inUse: s.Int("regions_in_use")}, err
 	})
 	if s.Client == nil {
 		s.Client = &control.Client{Mountpoint: point}
@@ -161,22 +170,32 @@ func (o umountOptions) wait(ctx context.Context, sh *shell, s server) error {
 	if s.pid == 0 {
 		return nil
 	}
-	limit := endTime
+	limit := elsewhereTime
 	if o.lazy {
 		limit = lazyTime
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	err := sh.unmounter.gone(ctx, s.pid)
+	err := sh.goneWithin(ctx, limit, s.pid)
 	switch {
 	case !errors.Is(err, context.DeadlineExceeded):
 		return err
 	case o.lazy:
 		return o.lingering(sh, s)
 	}
+	if err := sh.mountedElsewhere(s); err != nil {
+		return err
+	}
+	if err := sh.goneWithin(ctx, endTime-elsewhereTime, s.pid); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
 	return &failure{code: exitNoAnswer,
 		reason: fmt.Sprintf("%s is unmounted, but its server (pid %d) has not ended", s.Mountpoint, s.pid),
 		remedy: "it may still be giving back memory; see its log"}
+}
+
+func (sh *shell) goneWithin(ctx context.Context, limit time.Duration, pid int) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return sh.unmounter.gone(ctx, pid)
 }
 
 // lingering is for a server that was detached while in use. The place of its regions is given up now, so that the next

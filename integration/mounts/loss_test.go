@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -95,5 +96,32 @@ func TestUmountIsBusyForEarlierHolders(t *testing.T) {
 	if r := shmfs(t, "umount", m.dir); r.code != exitOK {
 		t.Errorf("umount when nobody holds it: %+v", r)
 	}
+	leftArena(t, m.dir, 0)
+}
+
+// A bind mount keeps the file system, and its server: umount says so instead of waiting for it.
+func TestUmountTellsOfABindMount(t *testing.T) {
+	m := serve(t, "--size=64M")
+	bound := t.TempDir()
+	if err := unix.Mount(m.dir, bound, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Unmount(bound, unix.MNT_DETACH) })
+	begun := time.Now()
+	r := shmfs(t, "umount", m.dir)
+	if r.code != exitBusy || !strings.Contains(r.stderr, bound) || time.Since(begun) > 20*time.Second {
+		t.Errorf("after %v: %+v, want code %d and %s named", time.Since(begun), r, exitBusy, bound)
+	}
+	if r := shmfs(t, "umount", bound); r.code != exitOK {
+		t.Errorf("umount of the other: %+v", r)
+	}
+	m.waitFor(t, "the end of the server", func() bool {
+		select {
+		case <-m.ended:
+			return true
+		default:
+			return false
+		}
+	})
 	leftArena(t, m.dir, 0)
 }
