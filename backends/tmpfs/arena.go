@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -87,11 +88,22 @@ func (a *Arena) outer(n regions.NodeID) regions.NodeID {
 	return n
 }
 
+// An open that must not wait is refused while a lease is held (fcntl(2), F_SETLEASE), which InUse does for some
+// microseconds.
+const (
+	leaseTime  = 50 * time.Microsecond
+	leaseTries = 200
+)
+
 // open opens a node with the flags of open(2): through the locator, or through what holds it if the locator cannot,
 // because it has no name, or a directory on the way to it was closed to us.
 func (a *Arena) open(n regions.NodeID, flags int) (int, error) {
 	n = a.inner(n)
 	fd, err := a.nodes.open(n, flags)
+	for try := 0; err == unix.EAGAIN && try < leaseTries; try++ {
+		time.Sleep(leaseTime) // another goroutine is asking InUse, or a server that dies was
+		fd, err = a.nodes.open(n, flags)
+	}
 	if err == nil {
 		return fd, nil
 	}

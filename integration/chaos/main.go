@@ -25,6 +25,7 @@ func run(args []string) int {
 	flags.IntVar(&o.Workers, "workers", 2, "clients of each kind")
 	flags.IntVar(&o.Regions, "regions", 1000, "regions that are there all the time")
 	flags.StringVar(&o.IO, "io", "auto", "how data goes: auto, passthrough, cached")
+	flags.BoolVar(&o.Direct, "direct", false, "kill servers without stopping them first: also inside a system call of theirs")
 	flags.StringVar(&o.Failpoint, "failpoint", "", "where servers kill themselves: any=200, made=20; -binary is built with -tags failpoints")
 	if err := flags.Parse(args); err != nil {
 		return 2

@@ -108,7 +108,8 @@ func (m *mount) said() string {
 			lines = append(lines, line)
 		}
 	}
-	return strings.Join(lines[max(0, len(lines)-20):], "")
+	refusals, _ := os.ReadFile(filepath.Join(m.dir, ".ctl/errors")) // of the last server only
+	return strings.Join(lines[max(0, len(lines)-20):], "") + string(refusals[max(0, len(refusals)-2000):])
 }
 
 // server answers the process that serves now, 0 for none.
