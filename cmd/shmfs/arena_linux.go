@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/shmfs/shmfs/backends/tmpfs"
 )
@@ -18,7 +21,7 @@ func (s *serving) openArena(ctx context.Context) error {
 	if !c.Ephemeral {
 		at, err := claim(ctx, tmpfs.Place(s.point, os.Geteuid()))
 		if err != nil {
-			return arenaFailure(err)
+			return arenaFailure(err, c.NUMA)
 		}
 		s.place, o.Dir, s.found = at, at.path, standing(at.path)
 	}
@@ -34,7 +37,7 @@ func (s *serving) openArena(ctx context.Context) error {
 	if err != nil && s.place != nil {
 		err = errors.Join(err, s.place.release(s.found))
 	}
-	return arenaFailure(err)
+	return arenaFailure(err, c.NUMA)
 }
 
 // standing answers whether there is an arena at a place that no mount of this process made: what is in it must outlive
@@ -64,15 +67,21 @@ func adopt(o tmpfs.Options) (*tmpfs.Arena, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Resize(o.Bytes, o.Nodes); err != nil {
+	if err := resize(a, o.Bytes, o.Nodes); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
-func arenaFailure(err error) error {
-	if errors.Is(err, os.ErrPermission) {
+// arenaFailure says what an error of making the arena means. The option mpol is refused for a node that the machine does
+// not have, and by a kernel without NUMA (tmpfs(5)).
+func arenaFailure(err error, numa string) error {
+	switch {
+	case errors.Is(err, os.ErrPermission):
 		return notPermitted("making the arena", err)
+	case errors.Is(err, unix.EINVAL) && strings.Contains(err.Error(), " mpol="):
+		return &failure{code: exitUnsupported, reason: "this machine cannot do numa " + numa, err: err,
+			remedy: "the nodes that it has are in /sys/devices/system/node/has_memory; none there is a kernel without NUMA"}
 	}
 	return err
 }

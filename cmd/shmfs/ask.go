@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -46,6 +47,8 @@ func explain(point string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case isAdrift(err):
+		return adrift(err)
 	case errors.Is(err, control.ErrNoMount):
 		return &failure{code: exitNotFound, reason: point + " is not in a shmfs",
 			remedy: "shmfs ls without a path tells what is mounted"}
@@ -57,6 +60,21 @@ func explain(point string, err error) error {
 		return notPermitted("reading "+point, err)
 	}
 	return err
+}
+
+// isAdrift reports whether the working directory has been removed: a relative path means nothing then (getcwd(3)).
+func isAdrift(err error) bool {
+	var call *os.SyscallError
+	return errors.As(err, &call) && call.Syscall == "getwd"
+}
+
+// adrift says so, and leaves any other error as it is.
+func adrift(err error) error {
+	if !isAdrift(err) {
+		return err
+	}
+	return &failure{code: exitFailed, reason: "the working directory is gone", err: err,
+		remedy: "go to one that is there: cd /; or name the whole path"}
 }
 
 // isDead reports whether a mount has lost its server: the kernel answers so to whatever is asked of it.

@@ -105,7 +105,7 @@ func (s *serving) apply(next policy.Config, changed []string) error {
 		nodes = next.Inodes
 	}
 	if bytes >= 0 || nodes >= 0 {
-		if err := s.manager.Resize(bytes, nodes); err != nil {
+		if err := resize(s.manager, bytes, nodes); err != nil {
 			return err
 		}
 	}

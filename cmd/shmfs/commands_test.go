@@ -83,6 +83,24 @@ func TestWhichMount(t *testing.T) {
 	}
 }
 
+// TestWithoutAWorkingDirectory: a relative path means nothing where the directory has been removed.
+func TestWithoutAWorkingDirectory(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	if err := os.Mkdir(gone, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(gone)
+	if err := os.Remove(gone); err != nil {
+		t.Skipf("this system removes no working directory: %v", err)
+	}
+	for _, line := range []string{"mount x", "ls x", "show x", "stats x"} {
+		code, _, stderr := newWorld().run(strings.Fields(line)...)
+		if code != exitFailed || !strings.Contains(stderr, "the working directory is gone") || !strings.Contains(stderr, "cd /") {
+			t.Errorf("%s: code %d, %s", line, code, stderr)
+		}
+	}
+}
+
 func TestShow(t *testing.T) {
 	dir := fakeMount(t, policy.Default())
 	w := newWorld()

@@ -39,5 +39,5 @@ func execute(ctx context.Context, sh *shell, args []string) error {
 	if a.help {
 		return writeHelp(sh.out, newPage(app).find(a.path))
 	}
-	return app.RunContext(ctx, a.args)
+	return adrift(app.RunContext(ctx, a.args))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
 	"github.com/shmfs/shmfs/policy"
+	"github.com/shmfs/shmfs/regions"
 )
 
 func TestCheckPoint(t *testing.T) {
@@ -79,8 +81,39 @@ func TestMountFailures(t *testing.T) {
 			t.Errorf("%v: got %v (%d), want %d", err, got, codeOf(got), want)
 		}
 	}
-	if got := codeOf(arenaFailure(os.ErrPermission)); got != exitPermission {
+	if got := codeOf(arenaFailure(os.ErrPermission, "")); got != exitPermission {
 		t.Errorf("no arena: %d", got)
+	}
+}
+
+func TestNUMAFailureHasARemedy(t *testing.T) {
+	err := arenaFailure(fmt.Errorf("tmpfs option mpol=bind:9: %w", unix.EINVAL), "bind:9")
+	if codeOf(err) != exitUnsupported || !strings.Contains(err.Error(), "numa bind:9") || remedyOf(err) == "" {
+		t.Errorf("got %v (%d), remedy %q", err, codeOf(err), remedyOf(err))
+	}
+	if got := codeOf(arenaFailure(fmt.Errorf("tmpfs option huge=x: %w", unix.EINVAL), "")); got != exitFailed {
+		t.Errorf("another option: got %d", got)
+	}
+}
+
+func TestUnfit(t *testing.T) {
+	limited := regions.Usage{Bytes: 4 << 30, BytesUsed: 2 << 30, Nodes: 100, NodesUsed: 50}
+	for _, c := range []struct {
+		use          regions.Usage
+		bytes, nodes int64
+		want         string
+	}{
+		{limited, 1 << 30, -1, "a size of 1.0G is less than the 2.0G in use"},
+		{limited, -1, 49, "49 inodes are less than the 50 in use"},
+		{limited, 2 << 30, 50, ""},
+		{limited, regions.Unlimited, regions.Unlimited, ""},
+		{regions.Usage{}, 1 << 30, -1, "the size is unlimited"},
+		{regions.Usage{}, -1, 9, "the number of inodes is unlimited"},
+		{regions.Usage{}, regions.Unlimited, regions.Unlimited, ""},
+	} {
+		if got := unfit(c.use, c.bytes, c.nodes); (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%+v: got %q, want %q", c, got, c.want)
+		}
 	}
 }
 

@@ -148,3 +148,45 @@ func TestNoFUSE(t *testing.T) {
 	}
 	leftArena(t, dir, 0)
 }
+
+// TestTooSmallForWhatIsThere: limits below what is used are refused with the figures, and nothing is lost.
+func TestTooSmallForWhatIsThere(t *testing.T) {
+	dir := t.TempDir()
+	if r := background(t, dir, "--size=64M"); r.code != exitOK {
+		t.Fatalf("mount: %+v", r)
+	}
+	region := filepath.Join(dir, "r")
+	if err := os.WriteFile(region, make([]byte, 8<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const figures = "a size of 4.0M is less than the 8.0M in use"
+	if err := os.WriteFile(filepath.Join(dir, ".ctl/config"), []byte("size=4M\n"), 0); err == nil {
+		t.Error("shrunk below what is used")
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, ".ctl/errors")); err != nil || !strings.Contains(string(b), figures) {
+		t.Errorf(".ctl/errors (%v):\n%s", err, b)
+	}
+	if r := shmfs(t, "umount", "--keep", dir); r.code != exitOK {
+		t.Fatalf("umount: %+v", r)
+	}
+	if r := background(t, dir, "--size=4M"); r.code == exitOK || !strings.Contains(r.stderr, figures) {
+		t.Errorf("mount with less: %+v, want %q", r, figures)
+	}
+	if r := background(t, dir, "--size=64M"); r.code != exitOK || !strings.Contains(r.stdout, "1 region adopted") {
+		t.Errorf("mount with as much as before: %+v", r)
+	}
+	if r := shmfs(t, "umount", dir); r.code != exitOK {
+		t.Errorf("umount: %+v", r)
+	}
+	leftArena(t, dir, 0)
+}
+
+// TestNUMAThatIsNotThere: no machine has this node.
+func TestNUMAThatIsNotThere(t *testing.T) {
+	dir := t.TempDir()
+	r := background(t, dir, "--numa=bind:1000")
+	if r.code != exitUnsupported || !strings.Contains(r.stderr, "numa bind:1000") {
+		t.Errorf("%+v, want code %d", r, exitUnsupported)
+	}
+	leftArena(t, dir, 0)
+}
