@@ -16,6 +16,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// needSuccessor skips where a dead server cannot be replaced: before Linux 6.9 the kernel does not send again what it
+// had read.
+func needSuccessor(t *testing.T) {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err != nil {
+		t.Fatal(err)
+	}
+	if major < 6 || major == 6 && minor < 9 {
+		t.Skipf("needs Linux 6.9 (FUSE_NOTIFY_RESEND): this is %d.%d", major, minor)
+	}
+}
+
 // killServer kills the server of a mount, and not its keeper.
 func killServer(t *testing.T, m *mount) {
 	t.Helper()
@@ -27,6 +44,7 @@ func killServer(t *testing.T, m *mount) {
 // Each of these is a row of docs/reliability.md.
 
 func TestKilledServerIsNotNoticed(t *testing.T) {
+	needSuccessor(t)
 	m := serve(t, "--size=64M")
 	path := filepath.Join(m.dir, "r")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -65,6 +83,7 @@ func TestKilledServerIsNotNoticed(t *testing.T) {
 }
 
 func TestStoppedServerIsReplaced(t *testing.T) {
+	needSuccessor(t)
 	m := serve(t, "--size=64M")
 	if err := syscall.Kill(m.number(t, "server_pid"), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -82,6 +101,7 @@ func TestStoppedServerIsReplaced(t *testing.T) {
 }
 
 func TestLocksAndUnlinkedRegionsOutliveTheServer(t *testing.T) {
+	needSuccessor(t)
 	m := serve(t, "--size=64M")
 	if got := m.stat(t, "mode"); got != "passthrough" {
 		t.Skipf("without passthrough unlinked regions end with the server: %s", m.stat(t, "mode_reason"))
@@ -121,6 +141,7 @@ func TestLocksAndUnlinkedRegionsOutliveTheServer(t *testing.T) {
 
 // Without passthrough the server's own descriptor keeps an unlinked region, and ends with it. What has a name does not.
 func TestCachedServerLosesUnlinkedRegionsOnly(t *testing.T) {
+	needSuccessor(t)
 	m := serve(t, "--size=64M", "--io=cached")
 	kept, gone := filepath.Join(m.dir, "kept"), filepath.Join(m.dir, "gone")
 	for _, path := range []string{kept, gone} {
@@ -169,6 +190,7 @@ func TestServerEndsWithItsKeeper(t *testing.T) {
 
 // What was set while mounted is still so in the next server.
 func TestSettingsOutliveTheServer(t *testing.T) {
+	needSuccessor(t)
 	m := serve(t, "--size=64M")
 	config := filepath.Join(m.dir, ".ctl/config")
 	if err := os.WriteFile(config, []byte("keep=true\n"), 0); err != nil {
@@ -186,6 +208,7 @@ func TestSettingsOutliveTheServer(t *testing.T) {
 
 // An upgrade changes the program that serves, and nothing else; one that cannot serve changes nothing.
 func TestUpgrade(t *testing.T) {
+	needSuccessor(t)
 	needRoot(t)
 	program := filepath.Join(t.TempDir(), "shmfs")
 	install := func(args ...string) {
@@ -231,6 +254,7 @@ func TestUpgrade(t *testing.T) {
 
 // A server that dies again and again is started later and later, and requests fail instead of waiting.
 func TestACrashLoopIsRefused(t *testing.T) {
+	needSuccessor(t)
 	m := serve(t, "--size=64M", "--crash-loop-deaths=2")
 	for range 2 {
 		killServer(t, m) // each soon after its start
