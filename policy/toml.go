@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -19,24 +18,6 @@ const Version = 1
 
 // MaxBytes is how large a configuration may be: some thousand times what all keys take.
 const MaxBytes = 1 << 20
-
-// Load reads a configuration file over the defaults. It must be a regular file: another may never end, or, as a pipe
-// that nobody writes to, not even open.
-func Load(path string) (Config, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return Config{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return Config{}, fmt.Errorf("%q is not a regular file", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return Config{}, err
-	}
-	defer f.Close()
-	return Read(path, f)
-}
 
 // Read reads a configuration of MaxBytes at most over the defaults; name is what its problems are reported under.
 func Read(name string, r io.Reader) (Config, error) {

@@ -1,14 +1,12 @@
 package policy
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/shmfs/shmfs/regions"
 )
@@ -89,41 +87,29 @@ func TestParseProblemsAreTyped(t *testing.T) {
 	}
 }
 
-func TestLoad(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "shmfs.toml")
-	if _, err := Load(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("no such file: got %v", err)
+func TestRead(t *testing.T) {
+	if c, err := Read("f", strings.NewReader("size = \"1G\"")); err != nil || c.Size.Bytes != 1<<30 {
+		t.Errorf("got %+v, %v", c, err)
 	}
-	if err := os.WriteFile(path, []byte("size = \"1G\"\nfoo = 1"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Load(path); err == nil || !strings.HasPrefix(err.Error(), path+":2:1: ") {
+	if _, err := Read("f", strings.NewReader("size = \"1G\"\nfoo = 1")); err == nil || !strings.HasPrefix(err.Error(), "f:2:1: ") {
 		t.Errorf("unknown key: got %v", err)
 	}
-	if err := os.WriteFile(path, []byte("size = \"1G\""), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if c, err := Load(path); err != nil || c.Size.Bytes != 1<<30 {
-		t.Errorf("got %+v, %v", c, err)
+	if _, err := Read("f", iotest.ErrReader(fs.ErrPermission)); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("what cannot be read: got %v", err)
 	}
 }
 
-// TestLoadEnds: what is no regular file, and what is too large, is refused without reading it to its end.
-func TestLoadEnds(t *testing.T) {
-	large := filepath.Join(t.TempDir(), "large.toml")
-	if err := os.WriteFile(large, bytes.Repeat([]byte("\n"), MaxBytes+1), 0o600); err != nil {
-		t.Fatal(err)
+// TestReadEnds: what is too large is refused without reading it to its end.
+func TestReadEnds(t *testing.T) {
+	large := strings.Repeat("\n", MaxBytes+1)
+	rest := strings.NewReader(large + large)
+	if _, err := Read("f", rest); err == nil || !strings.Contains(err.Error(), "has more than 1048576 bytes") {
+		t.Errorf("too large: got %v", err)
 	}
-	for path, want := range map[string]string{large: "has more than 1048576 bytes", os.DevNull: "not a regular file",
-		t.TempDir(): "not a regular file"} {
-		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want %q", path, err, want)
-		}
+	if read := 2*len(large) - rest.Len(); read > MaxBytes+1 {
+		t.Errorf("%d bytes were read", read)
 	}
-	if err := os.Truncate(large, MaxBytes); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Load(large); err != nil {
+	if _, err := Read("f", strings.NewReader(large[1:])); err != nil {
 		t.Errorf("%d bytes: %v", MaxBytes, err)
 	}
 }

@@ -232,6 +232,9 @@ func TestConfigCheck(t *testing.T) {
 	if code, _, stderr := w.run("config", "check", t.TempDir()); code != exitConfig || !strings.Contains(stderr, "cannot be read") {
 		t.Errorf("a directory: code %d, %s", code, stderr)
 	}
+	if code, _, stderr := w.run("config", "check", os.DevNull); code != exitConfig || !strings.Contains(stderr, "not a regular file") {
+		t.Errorf("a device: code %d, %s", code, stderr)
+	}
 	w.in = strings.NewReader("siez = 1\n")
 	_, out, _ = w.run("config", "check", "-", "--json")
 	contains(t, out, `"file":"-"`, `unknown key \"siez\"`)

@@ -70,7 +70,7 @@ func (o configCheckOptions) load(sh *shell) (policy.Config, error) {
 	if o.file == "-" || o.file == "/dev/stdin" {
 		return policy.Read(o.file, sh.in)
 	}
-	return policy.Load(o.file)
+	return readConfig(o.file)
 }
 
 // verdict is what check tells a program.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 
@@ -161,8 +162,25 @@ func set(c *policy.Config, assignment string) error {
 
 // loadConfig reads a configuration file; what is wrong with it is told a line each.
 func loadConfig(file string) (policy.Config, error) {
-	c, err := policy.Load(file)
+	c, err := readConfig(file)
 	return c, configFailure(file, err)
+}
+
+// readConfig wants a regular file: another may never end, or, as a pipe that nobody writes to, not even open.
+func readConfig(file string) (policy.Config, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return policy.Config{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return policy.Config{}, fmt.Errorf("%q is not a regular file", file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return policy.Config{}, err
+	}
+	defer f.Close()
+	return policy.Read(file, f)
 }
 
 // configFailure says what an error of a configuration file means.
