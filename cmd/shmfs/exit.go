@@ -34,7 +34,7 @@ var exitMeanings = [numExitCodes]string{
 	exitOK:          "done",
 	exitFailed:      "failed for a reason without a code of its own; it is on stderr",
 	exitUsage:       "the command line cannot be read: unknown command or option, missing or impossible value",
-	exitMountPoint:  "the mount point is missing or not a directory",
+	exitMountPoint:  "the mount point is missing, not a directory, or a place that the system lives by (/, procfs, sysfs)",
 	exitMounted:     "a shmfs is mounted there already",
 	exitDead:        "the mount there has lost its server (shmfs mount --replace takes its place)",
 	exitBusy:        "busy: somebody has a region open or mapped, or works below the mount point",

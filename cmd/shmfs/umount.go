@@ -22,7 +22,8 @@ func umountCommand(sh *shell) *cli.Command {
 		ArgsUsage: "MOUNTPOINT",
 		Description: describe(`The regions end with the mount, as those of a tmpfs do, unless it is kept. Returns when the
 server is gone. If somebody holds a region or works below the mount point, they are listed, nothing changes, and the
-exit code says busy.`,
+exit code says busy. A file system that is mounted elsewhere too, by a bind mount or in another mount namespace, goes away
+here only; where else it is mounted is listed, and the exit code says busy.`,
 			"shmfs umount /mnt/shm", "shmfs umount /mnt/shm --keep && shmfs mount /mnt/shm"),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "lazy", Aliases: []string{"l"}, Destination: &o.lazy,
