@@ -127,7 +127,11 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 		if out == nil {
 			return nil
 		}
-		return errors.Join(json.NewEncoder(out).Encode(message{Mounted: &m}), out.Close())
+		err := errors.Join(json.NewEncoder(out).Encode(message{Mounted: &m}), out.Close())
+		if s.resumed() {
+			return nil // who waited may have heard it from the server before
+		}
+		return err
 	})
 	if err == nil {
 		err = s.end()

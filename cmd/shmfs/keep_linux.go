@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,7 +43,8 @@ type kept struct {
 	connection *os.File
 	ledger     *os.File
 	arena      *os.File
-	ready      *os.File // for the first server
+	ready      *os.File    // for the first server that comes to it
+	told       atomic.Bool // it has said that it is ready
 }
 
 // hold opens the arena and mounts; it undoes what it did if one of them fails.
@@ -77,7 +79,7 @@ func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
 	}
 	k.ready = out
 	told := make(chan error, 1)
-	go func() { told <- s.tell(in, ready) }()
+	go func() { told <- k.tell(in, ready) }()
 	err = keeper.New(keeper.Options{
 		Connection: k.connection, Command: k.command, Signals: s.signals, Renew: renewSignal,
 		Abort: s.options.config.OnCrashLoop == policy.CrashLoopAbort, Deaths: s.options.crashes, Log: s.log,
@@ -92,12 +94,13 @@ func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
 }
 
 // tell reads what the first server says, and hands it on.
-func (s *serving) tell(in *os.File, ready func(mounted) error) error {
+func (k *kept) tell(in *os.File, ready func(mounted) error) error {
 	defer in.Close()
 	var m message
 	if err := json.NewDecoder(in).Decode(&m); err != nil {
 		return fmt.Errorf("the server ended before it was ready")
 	}
+	k.told.Store(true)
 	r, err := m.result()
 	if err != nil {
 		return err
@@ -120,9 +123,10 @@ func (k *kept) command(tether *os.File, died time.Time, fresh bool) *exec.Cmd {
 	if k.place != nil {
 		h.Place = pass(k.place.lock)
 	}
-	if died.IsZero() {
+	if !k.told.Load() {
 		h.Ready = pass(k.ready)
-	} else {
+	}
+	if !died.IsZero() {
 		k.restarts++
 		h.Died, h.Restarts = died.UnixNano(), k.restarts
 	}

@@ -9,11 +9,10 @@
 // The tether tells both what they must know of each other: it ends when either dies, and a server without its keeper
 // ends at once, so there are never two. (PR_SET_PDEATHSIG would be tied to the thread that started the child.)
 //
-// # Watching without waking
+// # Watching
 //
-// An idle mount wakes nobody. The keeper sleeps in poll(2) on the connection until a request comes, then looks again
-// after half a second, and only if one waits unread then does it ask the server whether it is well. A server that is
-// silent for two seconds is killed. So a busy mount costs the keeper two wake-ups a second.
+// The keeper asks the server once a second whether it is well; one that is silent for two seconds is killed. That is the
+// only thing that an idle mount wakes up for: a request that was read and is not answered cannot be seen from outside.
 //
 // # Crash loops
 //

@@ -145,11 +145,8 @@ func (s *server) listen() {
 // attend is with a server until it ends, and answers how: nil if it was done.
 func (k *Keeper) attend(s *server) error {
 	defer s.release()
-	pending, stop, err := watch(k.options.Connection)
-	if err != nil {
-		return errors.Join(err, s.kill())
-	}
-	defer stop()
+	look := time.NewTicker(lookTime)
+	defer look.Stop()
 	silent, asked := time.NewTimer(startTime), true
 	defer silent.Stop()
 	words := s.words
@@ -172,7 +169,7 @@ func (k *Keeper) attend(s *server) error {
 			silent.Stop()
 			asked = false
 			k.heard(s, word)
-		case <-pending:
+		case <-look.C:
 			if !asked && s.say(wordPing) == nil {
 				asked = true
 				silent.Reset(silence)

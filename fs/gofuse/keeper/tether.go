@@ -16,8 +16,13 @@ const (
 	wordLast  = 'l' // the server serves, and no other one could take over
 )
 
-// silence is how long a server may take to answer while requests wait.
-const silence = 2 * time.Second
+const (
+	// lookTime is how often a server is asked. Requests that it has read and does not answer cannot be seen from here, so
+	// it is asked whether or not any wait.
+	lookTime = time.Second
+	// silence is how long it may take to answer.
+	silence = 2 * time.Second
+)
 
 // tether makes a tether: ours, and what the server inherits.
 func tether() (ours, theirs *os.File, err error) {

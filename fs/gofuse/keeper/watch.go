@@ -10,50 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lookAgain is when a request that waits is looked for again after one has come.
-const lookAgain = 500 * time.Millisecond
-
-// watch sends whenever a request waits unread, half a second after one came, until stop is called.
-func watch(connection *os.File) (pending <-chan struct{}, stop func(), err error) {
-	in, out, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	found, done, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		defer in.Close()
-		for waits(connection, in, -1) {
-			select {
-			case <-done:
-				return
-			case <-time.After(lookAgain):
-			}
-			if !waits(connection, in, 0) {
-				continue
-			}
-			select {
-			case <-done:
-				return
-			case found <- struct{}{}:
-			}
-		}
-	}()
-	return found, func() { close(done); out.Close(); <-ended }, nil
-}
-
-// waits answers whether a request waits, as soon as one does or ms milliseconds are over; false at the end.
-func waits(connection, end *os.File, ms int) bool {
-	fds := []unix.PollFd{{Fd: int32(connection.Fd()), Events: unix.POLLIN}, {Fd: int32(end.Fd()), Events: unix.POLLIN}}
-	for {
-		_, err := unix.Poll(fds, ms)
-		if err != unix.EINTR {
-			break
-		}
-	}
-	return fds[0].Revents&unix.POLLIN != 0 && fds[0].Revents&unix.POLLERR == 0 && fds[1].Revents == 0
-}
-
 // What refuse has to know of the protocol (linux/fuse.h).
 const (
 	inHeaderSize = 40 // struct fuse_in_header: length 4, opcode 4, unique 8, ...
