@@ -222,12 +222,6 @@ func (s *server) say(word byte) error {
 	return err
 }
 
-// kill ends a server and waits for its end.
-func (s *server) kill() error {
-	s.cmd.Process.Kill()
-	return <-s.ended
-}
-
 // pause waits before the next server is started, if the last ones died at once. Meanwhile requests are refused.
 func (k *Keeper) pause(s *server, died time.Time) error {
 	if s != nil && died.Sub(s.begun) > earlyDeath {
