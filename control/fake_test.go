@@ -60,6 +60,8 @@ func (a *fakeArena) Walk(_ context.Context, from regions.NodeID, fn func(regions
 	return nil
 }
 
+func (a *fakeArena) Getxattr(regions.NodeID, string) ([]byte, error) { return nil, regions.NoData }
+
 func (a *fakeArena) Lookup(dir regions.NodeID, name string) (regions.Attr, error) {
 	for _, it := range a.items {
 		rest, ok := a.below(dir, it.Path)

@@ -16,9 +16,13 @@ func (d *directory) stats(context.Context, url.Values) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	physical, err := tree.Arena().Physical()
+	if err != nil {
+		return nil, err
+	}
 	var f flat
 	d.serverStats(&f)
-	arenaStats(&f, tree.Arena(), use)
+	arenaStats(&f, tree.Arena(), use, physical)
 	for op := range fs.NumOps {
 		operationStats(&f, op, tree.Operations().Latency(op))
 	}
@@ -44,19 +48,23 @@ func (d *directory) serverStats(f *flat) {
 	f.seconds("uptime_seconds", time.Since(d.sources.Started))
 }
 
-func arenaStats(f *flat, m *regions.Manager, use regions.Usage) {
-	sums := m.Totals()
+func arenaStats(f *flat, m *regions.Manager, use, physical regions.Usage) {
+	sums, promised := m.Totals(), m.Accounts().Mount()
 	inUse, opens := m.Held()
 	f.int("regions", sums.Regions)
 	f.int("directories", sums.Directories)
 	f.int("other_nodes", sums.Others)
 	f.int("region_bytes", sums.Bytes)
-	f.uint("resident_bytes", use.BytesUsed)
+	f.int("promised_bytes", promised.Used.Bytes)
+	f.int("reserved_bytes", promised.Kept)
+	f.int("unlinked_bytes", promised.Used.Unlinked)
+	f.int("promised_peak_bytes", promised.Peak.Bytes)
+	f.uint("resident_bytes", physical.BytesUsed)
 	f.int("regions_in_use", int64(inUse))
 	f.int("open_descriptors", int64(opens))
 	f.text("arena_kind", m.Properties().Kind)
 	f.limit("arena_size_bytes", use.Bytes)
-	f.uint("arena_used_bytes", use.BytesUsed)
+	f.uint("arena_used_bytes", physical.BytesUsed)
 	f.limit("arena_nodes", use.Nodes)
 	f.uint("arena_nodes_used", use.NodesUsed)
 }

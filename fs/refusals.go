@@ -60,7 +60,7 @@ func (r *Refusals) Last() []Refused {
 var explanation = map[regions.Code]struct{ reason, remedy string }{
 	regions.NoSpace: {"the arena is full", "remove regions (shmfs ls --sort resident shows the largest) or give it " +
 		"more: echo size=16G > .ctl/config"},
-	regions.Quota:            {"a limit is reached", "see .ctl/stats"},
+	regions.Quota:            {"a limit is reached", "see .ctl/limits"},
 	regions.NoMemory:         {"the system has no memory left", "free memory, or mount with a smaller --size"},
 	regions.NotPermitted:     {"not permitted", "see the permissions of the file and of its directory"},
 	regions.AccessDenied:     {"permission denied", "see the permissions of the file and of its directory"},

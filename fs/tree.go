@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -79,8 +80,9 @@ func (t *Tree) refuse(op Op, c Caller, node regions.NodeID, name string, err err
 	if !x.describe(err) {
 		return
 	}
-	if x.Code == regions.NoSpace {
-		t.describeFull(&x, node)
+	var told *regions.Refusal
+	if x.Code == regions.NoSpace && !errors.As(err, &told) {
+		t.describeFull(&x)
 	}
 	x.Path = strings.TrimPrefix(t.Path(node)+"/"+name, "/")
 	x.Path = strings.TrimSuffix(x.Path, "/")
@@ -89,8 +91,8 @@ func (t *Tree) refuse(op Op, c Caller, node regions.NodeID, name string, err err
 }
 
 // describeFull tells which limit of the arena is reached.
-func (t *Tree) describeFull(x *Refused, node regions.NodeID) {
-	u, err := t.Usage(node)
+func (t *Tree) describeFull(x *Refused) {
+	u, err := t.arena.Physical()
 	switch {
 	case err != nil:
 	case u.Nodes > 0 && u.NodesUsed >= u.Nodes:

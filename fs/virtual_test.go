@@ -160,8 +160,8 @@ func TestControlRefuses(t *testing.T) {
 	want(t, "copy_file_range", err, regions.CrossDevice)
 	_, err = tree.Getxattr(file, "user.a")
 	want(t, "getxattr", err, regions.NoData)
-	want(t, "setxattr", tree.Setxattr(file, "user.a", nil, 0), regions.NotSupported)
-	want(t, "removexattr", tree.Removexattr(file, "user.a"), regions.NotSupported)
+	want(t, "setxattr", tree.Setxattr(fs.Caller{}, file, "user.a", nil, 0), regions.NotSupported)
+	want(t, "removexattr", tree.Removexattr(fs.Caller{}, file, "user.a"), regions.NotSupported)
 	names, err := tree.Listxattr(file)
 	want(t, "listxattr", err, regions.OK)
 	if len(names) != 0 {

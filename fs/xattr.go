@@ -1,6 +1,10 @@
 package fs
 
-import "github.com/shmfs/shmfs/regions"
+import (
+	"fmt"
+
+	"github.com/shmfs/shmfs/regions"
+)
 
 // Getxattr reads an extended attribute: NoData if it is not set.
 func (t *Tree) Getxattr(n regions.NodeID, name string) ([]byte, error) {
@@ -10,18 +14,25 @@ func (t *Tree) Getxattr(n regions.NodeID, name string) ([]byte, error) {
 	return t.arena.Getxattr(n, name)
 }
 
-// Setxattr sets an extended attribute.
-func (t *Tree) Setxattr(n regions.NodeID, name string, value []byte, flags regions.XattrFlags) error {
+// Setxattr sets an extended attribute. Those that are settings of a directory take effect with it, and only those may
+// set them who may.
+func (t *Tree) Setxattr(c Caller, n regions.NodeID, name string, value []byte, flags regions.XattrFlags) error {
 	if n.Virtual() {
 		return regions.NotSupported
+	}
+	if err := t.maySet(c, n, name, value); err != nil {
+		return err
 	}
 	return t.arena.Setxattr(n, name, value, flags)
 }
 
 // Removexattr removes an extended attribute: NoData if it is not set.
-func (t *Tree) Removexattr(n regions.NodeID, name string) error {
+func (t *Tree) Removexattr(c Caller, n regions.NodeID, name string) error {
 	if n.Virtual() {
 		return regions.NotSupported
+	}
+	if err := t.maySet(c, n, name, nil); err != nil {
+		return err
 	}
 	return t.arena.Removexattr(n, name)
 }
@@ -33,4 +44,26 @@ func (t *Tree) Listxattr(n regions.NodeID) ([]string, error) {
 		return nil, nil
 	}
 	return t.arena.Listxattr(n)
+}
+
+// maySet refuses settings to those who may not make them. Who serves the mount may make all. Others may limit what they
+// have divided themselves: a directory of theirs in a directory of theirs. So nobody lifts a limit that another one set.
+func (t *Tree) maySet(c Caller, n regions.NodeID, name string, value []byte) error {
+	if !regions.SettingXattr(name) || c.UID == t.virtual.owner || c.UID == 0 {
+		return nil
+	}
+	no := &regions.Refusal{Code: regions.NotPermitted,
+		Reason: fmt.Sprintf("user %d may not set %s here", c.UID, name),
+		Remedy: "ask who mounted it; a directory of yours in a directory of yours takes limits from you"}
+	l, err := regions.ParseLimits(regions.Limits{}, string(value))
+	if name != regions.LimitXattr || value != nil && (err != nil || l.Reserve != 0) {
+		return no
+	}
+	for _, dir := range []regions.NodeID{n, t.arena.Parent(n)} {
+		a, err := t.arena.Getattr(dir)
+		if err != nil || a.UID != c.UID {
+			return no
+		}
+	}
+	return nil
 }

@@ -35,6 +35,12 @@ type Config struct {
 	LogLevel   slog.Level
 	LogFormat  LogFormat
 
+	Writes       Writes
+	Overcommit   bool   // holes of regions do not count
+	UserLimit    string // of each user, as regions.ParseLimits reads it
+	GroupLimit   string
+	ProcessLimit string
+
 	OnCrashLoop CrashLoop
 }
 
@@ -59,6 +65,27 @@ const (
 	IOPassthrough IO = "passthrough"
 	IOCached      IO = "cached"
 )
+
+// Writes is how a write past the end of a region is met, where no directory says anything and none is limited.
+type Writes string
+
+const (
+	WritesAuto   Writes = "auto"   // by write-only descriptors it asks first, by others it is noticed afterwards
+	WritesStrict Writes = "strict" // it asks first
+	WritesFast   Writes = "fast"   // it is noticed afterwards
+)
+
+// NoLimit is the text of a limit that limits nothing.
+const NoLimit = "max"
+
+// Headroom is how much larger the arena is than what may be promised: for what grows before anybody can be asked. Where
+// holes count nothing the arena itself is the limit.
+func (c *Config) Headroom(size int64) int64 {
+	if c.Overcommit {
+		return 0
+	}
+	return min(max(size/16, 1<<20), 256<<20)
+}
 
 // LogFormat is how a line of the log is written.
 type LogFormat string
@@ -105,6 +132,11 @@ func Default() Config {
 		Mode:       0o1777,
 		LogLevel:   slog.LevelInfo,
 		LogFormat:  LogText,
+
+		Writes:       WritesAuto,
+		UserLimit:    NoLimit,
+		GroupLimit:   NoLimit,
+		ProcessLimit: NoLimit,
 
 		OnCrashLoop: CrashLoopEIO,
 	}

@@ -42,7 +42,7 @@ func TestCurrentRefusesWithAReasonAndARemedy(t *testing.T) {
 		{"mode", "0700", "mode cannot change while mounted", "mount again; keys that can change while mounted: size, inodes"},
 		{"mode", "rwx", `mode "rwx": want octal`, "mode takes 1777, 0700"},
 		{"nr_inodes", "-1", `inodes "-1"`, "inodes takes auto"},
-		{"sizes", "1G", "did you mean size?", "size, inodes, keep, log_level"},
+		{"sizes", "1G", "did you mean size?", "size, inodes, writes, overcommit, user_limit"},
 	} {
 		err := x.Set(c.key, c.value)
 		var r *regions.Refusal

@@ -61,6 +61,19 @@ func Keys() []Key {
 			set: func(c *Config, s string) error {
 				return choose(&c.AllowOther, "allow_other", s, Auto, Yes, No)
 			}},
+		{Name: "writes", Live: true, Values: "auto, strict, fast",
+			Help: "How a write past the end of a region is met where no directory says it: it asks first, or is noticed afterwards.",
+			get:  func(c *Config) string { return string(c.Writes) },
+			set: func(c *Config, s string) error {
+				return choose(&c.Writes, "writes", s, WritesAuto, WritesStrict, WritesFast)
+			}},
+		{Name: "overcommit", Kind: Switch, Live: true, Values: "true, false",
+			Help: "Whether holes of regions count nothing, as in tmpfs: a full mount then ends programs with SIGBUS.",
+			get:  func(c *Config) string { return strconv.FormatBool(c.Overcommit) },
+			set:  func(c *Config, s string) error { return setSwitch(&c.Overcommit, "overcommit", s) }},
+		limitKey("user", func(c *Config) *string { return &c.UserLimit }),
+		limitKey("group", func(c *Config) *string { return &c.GroupLimit }),
+		limitKey("process", func(c *Config) *string { return &c.ProcessLimit }),
 		{Name: "ephemeral", Kind: Switch, Values: "true, false",
 			Help: "Whether the memory is returned as soon as the server ends, however it ends.",
 			get:  func(c *Config) string { return strconv.FormatBool(c.Ephemeral) },
@@ -85,6 +98,38 @@ func Keys() []Key {
 				return choose(&c.OnCrashLoop, "on_crash_loop", s, CrashLoopEIO, CrashLoopAbort)
 			}},
 	}
+}
+
+// limitKey is the limit of each user, group or process that has none of its own.
+func limitKey(who string, of func(*Config) *string) Key {
+	return Key{Name: who + "_limit", Live: true, Values: "2G, bytes=2G;regions=100, max",
+		Help: "What each " + who + " may hold, where nothing else is set.",
+		get:  func(c *Config) string { return *of(c) },
+		set: func(c *Config, s string) error {
+			l, err := ParseLimit(s)
+			if err != nil {
+				return fmt.Errorf("%s_limit: %w", who, err)
+			}
+			*of(c) = FormatLimit(l)
+			return nil
+		}}
+}
+
+// ParseLimit reads a limit of a user, a group or a process. Max is none.
+func ParseLimit(s string) (regions.Limits, error) {
+	l, err := regions.ParseLimits(regions.Limits{}, s)
+	if err == nil && (l.Reserve != 0 || l.Nodes != 0) {
+		err = fmt.Errorf("limit %q: reserve and nodes are for directories", s)
+	}
+	return l, err
+}
+
+// FormatLimit writes a limit as an option of mount can have it: without commas.
+func FormatLimit(l regions.Limits) string {
+	if l == (regions.Limits{}) {
+		return NoLimit
+	}
+	return strings.ReplaceAll(regions.FormatLimits(l), ",", ";")
 }
 
 // FindKey finds a key by its name, or by the name that tmpfs has for it.

@@ -26,6 +26,11 @@ log_level = "debug"
 log_format = "json"
 ephemeral = false
 on_crash_loop = "abort"
+writes = "strict"
+overcommit = true
+user_limit = "2G"
+group_limit = "bytes=4G,regions=100"
+process_limit = "max"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +38,8 @@ on_crash_loop = "abort"
 	want := Config{
 		Size: Size{Bytes: 8 << 30}, Inodes: 1_000_000, Huge: HugeAlways, NUMA: "bind=static:0-1,3", IO: IOCached,
 		AllowOther: Yes, Keep: true, Mode: 0o700, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
-		OnCrashLoop: CrashLoopAbort,
+		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
+		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", ProcessLimit: "max",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -2,7 +2,6 @@ package regions
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -12,12 +11,9 @@ type Totals struct {
 	Regions, Directories, Others, Bytes int64
 }
 
-// books knows each named region's last seen size and use, so that sums are exact without walking: whoever sees an
-// attribute tells it here. It costs some 50 bytes a region (a map of three words, in shards).
+// books knows of each named region what would otherwise be asked for: how it was used, and what it has not.
 type books struct {
-	regions, directories, others, bytes atomic.Int64
-	shards                              [shardCount]bookShard
-	adoption
+	shards [shardCount]bookShard
 }
 
 const shardCount = 64
@@ -26,13 +22,11 @@ const shardCount = 64
 func shardIndex(n NodeID) uint64 { return (uint64(n) ^ uint64(n)>>32) % shardCount }
 
 type bookShard struct {
-	mu      sync.Mutex // guards entries and news; taken alone
+	mu      sync.Mutex // guards entries; taken alone
 	entries map[NodeID]bookEntry
-	news    map[NodeID]news // what happened while the arena is walked; nil when it is not
 }
 
 type bookEntry struct {
-	size  int64
 	used  uint32 // seconds since 1970 when it was last opened or closed; 0 is not since the server started
 	setID bool   // whether its mode has bits that a write takes away
 	plain bool   // known to have no extended attributes but system. ones and the arena's own
@@ -46,62 +40,24 @@ func newBooks() *books {
 	return b
 }
 
-// made takes note of a node's first name.
+// made takes note of a region's first name. What is known of it stays.
 func (b *books) made(a *Attr) {
-	switch {
-	case a.IsRegion():
-		s := &b.shards[shardIndex(a.Node)]
-		s.mu.Lock()
-		old, known := s.entries[a.Node]
-		s.entries[a.Node] = bookEntry{size: a.Size, used: old.used, setID: hasSetID(a), plain: old.plain}
-		s.tell(a.Node, isThere)
-		s.mu.Unlock()
-		if !known {
-			b.regions.Add(1)
-		}
-		b.bytes.Add(a.Size - old.size)
-	default:
-		b.count(a, 1)
+	if !a.IsRegion() {
+		return
 	}
-}
-
-// count takes note that a node that is no region came or went.
-func (b *books) count(a *Attr, by int64) {
 	s := &b.shards[shardIndex(a.Node)]
 	s.mu.Lock()
-	there := s.news[a.Node] == isThere
-	counted := by > 0 && there                  // the walk was faster than who tells of it
-	unseen := by < 0 && s.news != nil && !there // the walk has not counted it, and will not
-	if by > 0 {
-		s.tell(a.Node, isThere)
-	} else {
-		s.tell(a.Node, isGone)
-	}
-	s.mu.Unlock()
-	switch {
-	case counted, unseen:
-	case a.IsDir():
-		b.directories.Add(by)
-	default:
-		b.others.Add(by)
-	}
+	defer s.mu.Unlock()
+	e := s.entries[a.Node]
+	e.setID = hasSetID(a)
+	s.entries[a.Node] = e
 }
 
 func hasSetID(a *Attr) bool { return KilledMode(a.Mode) != a.Mode }
 
 // seen takes note of a region's attributes. A region that is not in the books stays out of them: it has no name (any
 // more), and attributes read before its last name went must not bring it back.
-func (b *books) seen(a *Attr) {
-	b.update(a.Node, func(e *bookEntry) { e.size, e.setID = a.Size, hasSetID(a) })
-}
-
-// resized takes note of a region's size.
-func (b *books) resized(n NodeID, size int64) { b.update(n, func(e *bookEntry) { e.size = size }) }
-
-// grown takes note that a region reaches at least to end.
-func (b *books) grown(n NodeID, end int64) {
-	b.update(n, func(e *bookEntry) { e.size = max(e.size, end) })
-}
+func (b *books) seen(a *Attr) { b.update(a.Node, func(e *bookEntry) { e.setID = hasSetID(a) }) }
 
 // touched takes note that a region was used.
 func (b *books) touched(n NodeID, now time.Time) {
@@ -111,22 +67,15 @@ func (b *books) touched(n NodeID, now time.Time) {
 func (b *books) update(n NodeID, change func(*bookEntry)) {
 	s := &b.shards[shardIndex(n)]
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	e, known := s.entries[n]
 	if !known {
-		if s.news != nil && s.news[n] == 0 {
-			s.news[n] = hasChanged
-		}
-		s.mu.Unlock()
 		return
 	}
 	old := e
 	change(&e)
 	if e != old {
 		s.entries[n] = e
-	}
-	s.mu.Unlock()
-	if e.size != old.size {
-		b.bytes.Add(e.size - old.size)
 	}
 }
 
@@ -163,36 +112,11 @@ func (b *books) lastUsed(n NodeID) time.Time {
 
 // removed takes note that a name is gone; a are the node's attributes afterwards.
 func (b *books) removed(a *Attr) {
-	switch {
-	case a.Node == NoNode || a.Nlink > 0:
-	case a.IsRegion():
-		b.forget(a.Node)
-	default:
-		b.count(a, -1)
+	if a.Node == NoNode || a.Nlink > 0 || !a.IsRegion() {
+		return
 	}
-}
-
-// forget takes a region out of the sums.
-func (b *books) forget(n NodeID) {
-	s := &b.shards[shardIndex(n)]
+	s := &b.shards[shardIndex(a.Node)]
 	s.mu.Lock()
-	e, known := s.entries[n]
-	delete(s.entries, n)
-	s.tell(n, isGone)
-	s.mu.Unlock()
-	if known {
-		b.regions.Add(-1)
-		b.bytes.Add(-e.size)
-	}
-}
-
-// totals answers the sums, as soon as they are known.
-func (b *books) totals() Totals {
-	b.wait()
-	return Totals{
-		Regions:     b.regions.Load(),
-		Directories: b.directories.Load(),
-		Others:      b.others.Load(),
-		Bytes:       b.bytes.Load(),
-	}
+	defer s.mu.Unlock()
+	delete(s.entries, a.Node)
 }

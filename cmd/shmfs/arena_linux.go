@@ -4,19 +4,24 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/shmfs/shmfs/backends/tmpfs"
+	"github.com/shmfs/shmfs/policy"
+	"github.com/shmfs/shmfs/regions"
+	"github.com/shmfs/shmfs/regions/accounts"
 )
 
 // openArena finds the arena that the last mount left here, or makes one.
 func (s *serving) openArena(ctx context.Context) error {
 	c := s.options.config
 	o := tmpfs.Options{
-		Bytes: c.Size.Of(s.ram), Nodes: c.Inodes, Huge: string(c.Huge), NUMA: c.NUMA, Mode: c.Mode,
+		Bytes: physical(&c, c.Size.Of(s.ram)), Nodes: c.Inodes, Huge: string(c.Huge), NUMA: c.NUMA, Mode: c.Mode,
 	}
 	if !c.Ephemeral {
 		at, err := claim(ctx, tmpfs.Place(s.point, os.Geteuid()))
@@ -38,6 +43,60 @@ func (s *serving) openArena(ctx context.Context) error {
 		err = errors.Join(err, s.place.release(s.found))
 	}
 	return arenaFailure(err, c.NUMA)
+}
+
+// physical is how large an arena is made for that much to be promised.
+func physical(c *policy.Config, size int64) int64 {
+	if size == regions.Unlimited {
+		return size
+	}
+	return size + min(c.Headroom(size), regions.Unlimited-size)
+}
+
+// manage puts a manager before the arena, with the limits of the configuration.
+func (s *serving) manage() {
+	c := s.options.config
+	s.manager = regions.NewManager(s.arena)
+	if c.Huge == policy.HugeAlways {
+		s.manager.SetUnit(hugePage(s.sh.root))
+	}
+	s.manager.OnCrossing(func(x regions.Crossing) {
+		s.log.Warn("a soft limit is passed", "subject", x.Subject, "limit", x.What, "value", x.Limit, "used", x.Used)
+	})
+	if os.Geteuid() == 0 {
+		s.manager.SetHeadroom(c.Headroom)
+		s.manager.SetSize(c.Size.Of(s.ram))
+	}
+	s.limit(c)
+}
+
+// limit sets the limits that hold where nothing else is set.
+func (s *serving) limit(c policy.Config) {
+	book := s.manager.Accounts()
+	for kind, text := range map[accounts.Kind]string{
+		accounts.OfUser: c.UserLimit, accounts.OfGroup: c.GroupLimit, accounts.OfProcess: c.ProcessLimit,
+	} {
+		if l, err := policy.ParseLimit(text); err == nil { // which Validate has seen
+			book.SetDefaults(kind, l)
+		}
+	}
+	if w, err := regions.ParseWrites(string(c.Writes)); err == nil {
+		book.SetHabits(w, c.Overcommit)
+	}
+}
+
+// hugePage answers the size of a huge page in bytes; 2 MiB where the kernel does not tell.
+func hugePage(root fs.FS) int64 {
+	const usual = 2 << 20
+	b, err := fs.ReadFile(root, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
+	if err != nil {
+		return usual
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil || n <= 0 || n&(n-1) != 0 {
+		return usual
+	}
+	return n
 }
 
 // standing answers whether there is an arena at a place that no mount of this process made: what is in it must outlive

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -98,17 +99,21 @@ func (s *serving) apply(next policy.Config, changed []string) error {
 		s.level.Set(next.LogLevel)
 	}
 	bytes, nodes := int64(-1), int64(-1)
-	if slices.Contains(changed, "size") {
+	if slices.Contains(changed, "size") || slices.Contains(changed, "overcommit") && os.Geteuid() == 0 {
 		bytes = next.Size.Of(s.ram)
 	}
 	if slices.Contains(changed, "inodes") {
 		nodes = next.Inodes
 	}
 	if bytes >= 0 || nodes >= 0 {
+		old := s.current.Config()
+		s.manager.SetHeadroom(next.Headroom)
 		if err := resize(s.manager, bytes, nodes); err != nil {
+			s.manager.SetHeadroom(old.Headroom)
 			return err
 		}
 	}
+	s.limit(next)
 	if s.ledger == nil {
 		return nil
 	}

@@ -65,14 +65,14 @@ func (s *serving) takeOver(ctx context.Context, h held) error {
 	if err := s.attachArena(h.Arena); err != nil {
 		return err
 	}
-	s.manager = regions.NewManager(s.arena)
-	if err := s.adopt(ctx); err != nil {
-		return err
-	}
 	if text := s.ledger.Config(); text != nil {
 		if s.options.config, err = policy.Parse("the configuration of the last server", text); err != nil {
 			return err
 		}
+	}
+	s.manage()
+	if err := s.adopt(ctx); err != nil {
+		return err
 	}
 	s.current = policy.NewCurrent(s.options.config, s.apply)
 	return s.connect(h.Connection)

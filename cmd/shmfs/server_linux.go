@@ -97,7 +97,7 @@ func (s *serving) begin(ctx context.Context) error {
 	if err := s.openArena(ctx); err != nil {
 		return err
 	}
-	s.manager = regions.NewManager(s.arena)
+	s.manage()
 	if err := s.adopt(ctx); err != nil {
 		return errors.Join(err, s.end())
 	}

@@ -12,12 +12,12 @@ import (
 
 var dataChecks = []check{
 	{name: "Position", run: dataPosition},
-	{name: "Sparse", run: dataSparse},
+	{name: "Sparse", run: dataSparse, need: []Feature{FreeHoles}},
 	{name: "TruncateBothWays", run: dataTruncate},
 	{name: "TruncateRefusals", run: dataTruncateRefusals},
 	{name: "TruncatedTail", run: dataTruncatedTail},
 	{name: "Large", run: dataLarge},
-	{name: "Huge", run: dataHuge},
+	{name: "Huge", run: dataHuge, need: []Feature{FreeHoles}},
 	{name: "SeenAtOnce", run: dataSeenAtOnce},
 	{name: "CopyRange", run: dataCopyRange},
 	{name: "CopyRangeRefusals", run: dataCopyRefusals},

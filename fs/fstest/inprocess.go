@@ -271,7 +271,7 @@ func (c *inProcess) Getxattr(path, name string) (value []byte, err error) {
 }
 
 func (c *inProcess) Setxattr(path, name string, value []byte, flags regions.XattrFlags) error {
-	return c.onNode(path, false, func(a regions.Attr) error { return c.tree.Setxattr(a.Node, name, value, flags) })
+	return c.onNode(path, false, func(a regions.Attr) error { return c.tree.Setxattr(fs.Caller{}, a.Node, name, value, flags) })
 }
 
 func (c *inProcess) Listxattr(path string) (names []string, err error) {
@@ -284,7 +284,7 @@ func (c *inProcess) Listxattr(path string) (names []string, err error) {
 }
 
 func (c *inProcess) Removexattr(path, name string) error {
-	return c.onNode(path, false, func(a regions.Attr) error { return c.tree.Removexattr(a.Node, name) })
+	return c.onNode(path, false, func(a regions.Attr) error { return c.tree.Removexattr(fs.Caller{}, a.Node, name) })
 }
 
 // background is the context of what nobody interrupts.

@@ -43,6 +43,8 @@ const (
 	Identity Feature = "inode numbers"
 	// OwnRoom is a size and a use that nobody else shares.
 	OwnRoom Feature = "room of its own"
+	// FreeHoles are holes of regions that count nothing: a region may be larger than the memory.
+	FreeHoles Feature = "holes that count nothing"
 	// DirectorySizes grow with what a directory holds.
 	DirectorySizes Feature = "directory sizes"
 )
@@ -102,6 +104,11 @@ func CachedLacks() Lacks {
 // HugeLacks is what a mount lacks that gives regions huge pages, beside what its mode lacks.
 func HugeLacks() Lacks {
 	return Lacks{SmallPages: "a huge page counts as data as a whole"}
+}
+
+// LimitedLacks is what a mount lacks in which what is promised is kept.
+func LimitedLacks() Lacks {
+	return Lacks{FreeHoles: "a region is promised its size, and no more is promised than there is"}
 }
 
 // UnprivilegedLacks is what the mount of an ordinary user lacks.

@@ -48,9 +48,10 @@ func (s *Server) openOut(out *fuse.OpenOut, fh uint64, n regions.NodeID, access 
 		if id, ok := s.backings.acquire(n); ok {
 			out.OpenFlags = fuse.FOPEN_PASSTHROUGH | fuse.FOPEN_NOFLUSH
 			out.BackingID = id
-			if access&regions.WriteAccess != 0 && s.tree.Arena().SetID(n) {
-				// A passthrough write does not drop set-user-id: the kernel leaves it to the server
-				// (HANDLE_KILLPRIV_V2), which does not see it. With DIRECT_IO write(2) comes here.
+			if access&regions.WriteAccess != 0 && (s.tree.Arena().SetID(n) || s.tree.Arena().WritesAsk(n, access)) {
+				// With DIRECT_IO write(2) comes here, and mmap goes past us all the same. A passthrough write
+				// would grow the region without asking, and not drop set-user-id: the kernel leaves that to the
+				// server (HANDLE_KILLPRIV_V2).
 				out.OpenFlags |= fuse.FOPEN_DIRECT_IO
 			}
 			return

@@ -47,18 +47,18 @@ func (s *Server) SetXAttr(_ <-chan struct{}, in *fuse.SetXAttrIn, name string, v
 			flags &^= regions.XattrCreate // it was not there: if it is now, the first attempt set it
 		}
 	}
-	return c.end(s.tree.Setxattr(c.node, name, value, flags))
+	return c.end(s.tree.Setxattr(c.caller, c.node, name, value, flags))
 }
 
 // RemoveXAttr removes an extended attribute.
 func (s *Server) RemoveXAttr(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
 	c := s.begin(fs.OpRemovexattr, h, "")
 	if s.ledger == nil {
-		return c.end(s.tree.Removexattr(c.node, name))
+		return c.end(s.tree.Removexattr(c.caller, c.node, name))
 	}
 	existed, slot := c.hadXattr(name)
 	defer slot.End()
-	err := s.tree.Removexattr(c.node, name)
+	err := s.tree.Removexattr(c.caller, c.node, name)
 	if c.again && existed && errors.Is(err, regions.NoData) {
 		err = nil
 	}

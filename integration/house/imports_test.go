@@ -27,8 +27,10 @@ type importRule struct {
 //
 //	cmd > fs/gofuse, fs/cgofuse, control > fs > regions < policy, backends/*
 var importRules = []importRule{
-	{"regions", nil, nil,
+	{"regions", []string{"regions/accounts"}, nil,
 		"every door, backend and system stands on it, so it stands on the standard library only"},
+	{"regions/accounts", nil, nil,
+		"it adds and compares: what cannot be reached from there cannot make its sums wrong"},
 	{"regions/shmsync", nil, []string{sys},
 		"programs that are not shmfs import it: it must not bring shmfs with it"},
 	{"policy", []string{"regions"}, []string{toml},

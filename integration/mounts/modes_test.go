@@ -19,12 +19,12 @@ func TestPassthrough(t *testing.T) {
 	if got := m.stat(t, "mode"); got != "passthrough" {
 		t.Skipf("no passthrough here: %s", m.stat(t, "mode_reason"))
 	}
-	conform(t, m.dir, fstest.PassthroughLacks())
+	conform(t, m.dir, fstest.PassthroughLacks().And(fstest.LimitedLacks()))
 	leaveNothing(t, m)
 }
 
 func TestCached(t *testing.T) {
-	m := serve(t, "--io=cached", "--size=4G", "--huge=never")
+	m := serve(t, "--io=cached", "--size=4G", "--huge=never", "--overcommit")
 	if got := m.stat(t, "mode"); got != "cached" {
 		t.Fatalf("mode %s, want cached", got)
 	}
@@ -32,11 +32,11 @@ func TestCached(t *testing.T) {
 	leaveNothing(t, m)
 }
 
-// A small arena that gets full: who wants more is told so, and nothing is lost.
+// A small arena in which holes count nothing gets full: who wants more is told so, and nothing is lost.
 func TestFull(t *testing.T) {
 	for _, io := range []string{"auto", "cached"} {
 		t.Run(io, func(t *testing.T) {
-			m := serve(t, "--io="+io, "--size=16M", "--inodes=500", "--huge=never")
+			m := serve(t, "--io="+io, "--size=16M", "--inodes=500", "--huge=never", "--overcommit")
 			lacks := fstest.PassthroughLacks()
 			if m.stat(t, "mode") == "cached" {
 				lacks = fstest.CachedLacks()

@@ -1,0 +1,145 @@
+package accounts
+
+import "math"
+
+// Node names a node of an arena.
+type Node uint64
+
+// Type is what a node is, as far as it matters here.
+type Type uint8
+
+const (
+	Region Type = iota
+	Directory
+	Other // a symlink, a FIFO, ...
+)
+
+// Amount is what an account holds. Bytes are promised, Size is the sum of the sizes of regions with a name, Resident the
+// memory that is there, Unlinked what of Bytes belongs to regions without a name. Nodes counts regions, directories and
+// others.
+type Amount struct {
+	Bytes, Size                 int64
+	Resident, Unlinked          int64
+	Regions, Directories, Nodes int64
+}
+
+func (a *Amount) add(b Amount) {
+	a.Bytes += b.Bytes
+	a.Size += b.Size
+	a.Resident += b.Resident
+	a.Unlinked += b.Unlinked
+	a.Regions += b.Regions
+	a.Directories += b.Directories
+	a.Nodes += b.Nodes
+}
+
+func (a Amount) minus() Amount {
+	return Amount{-a.Bytes, -a.Size, -a.Resident, -a.Unlinked, -a.Regions, -a.Directories, -a.Nodes}
+}
+
+// Limits are an account's. None is 0.
+type Limits struct {
+	Bytes   int64 // promised in all
+	Regions int64
+	Nodes   int64
+	Largest int64 // of one region
+	// Above the soft ones nothing is refused, and somebody hears of it.
+	SoftBytes   int64
+	SoftRegions int64
+	// Reserve is how many bytes are kept for a directory, whatever others do.
+	Reserve int64
+}
+
+// Writes is how a write past the end of a region is met.
+type Writes uint8
+
+const (
+	WritesInherit Writes = iota
+	WritesAuto           // where it cannot be avoided it is noticed afterwards
+	WritesStrict         // it asks first
+	WritesFast           // it is noticed afterwards
+)
+
+// Overcommit is whether holes of regions count.
+type Overcommit uint8
+
+const (
+	OvercommitInherit Overcommit = iota
+	OvercommitOff
+	OvercommitOn
+)
+
+// Settings are a directory's.
+type Settings struct {
+	Limits
+	Writes     Writes
+	Overcommit Overcommit
+}
+
+// Kind is whose account it is.
+type Kind uint8
+
+const (
+	Mount Kind = iota
+	OfDirectory
+	OfUser
+	OfGroup
+	OfProcess
+	kinds
+)
+
+var kindNames = [kinds]string{"mount", "directory", "user", "group", "process"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// ParseKind reads what String writes.
+func ParseKind(s string) (Kind, bool) {
+	for k, name := range kindNames {
+		if s == name {
+			return Kind(k), true
+		}
+	}
+	return 0, false
+}
+
+// Owner is to whom a region belongs beside its directories. Process 0 is nobody.
+type Owner struct{ User, Group, Process uint32 }
+
+// Exceeded says which limit stands in the way of what.
+type Exceeded struct {
+	Kind  Kind
+	ID    uint64 // a directory's node, a user's number, ...
+	What  What
+	Limit int64
+	Used  int64 // with what is reserved and not used
+	Kept  int64 // of Used: reserved and not used
+	Asked int64 // more
+	// Holder is the user who holds the most, and Holds how much; only of bytes of the mount.
+	Holder uint32
+	Holds  int64
+}
+
+// What is which of the limits it is.
+type What uint8
+
+const (
+	Bytes What = iota
+	Regions
+	Nodes
+	Largest
+	Apart // not a limit: two directories of which only one counts in a reservation
+)
+
+var whatNames = [...]string{"bytes", "regions", "nodes", "largest", "reserve"}
+
+func (w What) String() string { return whatNames[w] }
+
+func (e *Exceeded) Error() string { return e.Kind.String() + " limit of " + e.What.String() }
+
+// roundUp rounds to a multiple of unit, a power of two.
+func roundUp(n, unit int64) int64 {
+	if n > math.MaxInt64-unit {
+		return math.MaxInt64 &^ (unit - 1)
+	}
+	return (n + unit - 1) &^ (unit - 1)
+}

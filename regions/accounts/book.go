@@ -1,0 +1,147 @@
+package accounts
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Book holds the accounts of one arena. All methods may be called at once.
+type Book struct {
+	moving sync.Mutex // directories are moved one at a time; above mu
+
+	mu       sync.Mutex // guards the rest; held for an update
+	unit     int64
+	root     *account
+	dirs     map[Node]*account
+	files    map[Node]*file
+	several  map[*file]struct{} // those that have more than one home
+	nameless map[Node]*file
+	dying    int // of nameless: held by nobody
+	subjects [kinds]map[uint32]*account
+	defaults [kinds]Limits
+	explicit [kinds]map[uint32]Limits
+	writes   Writes // where no directory says anything
+	over     bool   // overcommit where no directory says anything
+	reserves int    // accounts that have a reservation
+	crossed  []Crossing
+	passed   atomic.Bool // crossed is not empty
+}
+
+// account is what one directory, user, ... holds.
+type account struct {
+	kind     Kind
+	id       uint64
+	parent   *account // of a directory; nil for the root's and all others
+	also     *account // where a directory is being moved to
+	settings Settings
+	used     Amount
+	peak     Amount // of Bytes and Regions
+	slack    int64  // reserved and not used in the directories below
+	own      int64  // what this one adds to its parent's slack
+	warned   bool   // above a soft limit
+}
+
+// file is any node but a directory.
+type file struct {
+	size     int64 // last known
+	promised int64
+	beyond   int64 // end of what was allocated past the size
+	resident int64
+	home     *account   // directory of a name; of a region without one, where it was last
+	more     []*account // of its further names
+	owners   [3]*account
+	region   bool
+	nameless bool
+	dying    bool
+	pending  int32  // changes of the size that are not yet settled
+	overlap  bool   // two of them at once
+	seq      uint32 // counts changes of the size
+}
+
+// Crossing is a soft limit that was passed.
+type Crossing struct {
+	Kind  Kind
+	ID    uint64
+	What  What
+	Limit int64
+	Used  int64
+}
+
+// New makes a book. Memory is given in units of that many bytes, a power of two.
+func New(unit int64, root Node) *Book {
+	b := &Book{
+		unit: unit, root: &account{kind: Mount, id: uint64(root)}, writes: WritesAuto,
+		dirs: map[Node]*account{}, files: map[Node]*file{}, several: map[*file]struct{}{}, nameless: map[Node]*file{},
+	}
+	b.dirs[root] = b.root
+	for k := range b.subjects {
+		b.subjects[k] = map[uint32]*account{}
+		b.explicit[k] = map[uint32]Limits{}
+	}
+	return b
+}
+
+// SetUnit changes the unit, before anything is in the book.
+func (b *Book) SetUnit(unit int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unit = unit
+}
+
+// directory answers a directory's account; the root's for one that is not known.
+func (b *Book) directory(n Node) *account {
+	if a := b.dirs[n]; a != nil {
+		return a
+	}
+	return b.root
+}
+
+func (b *Book) owners(o Owner) [3]*account {
+	var all [3]*account
+	all[0] = b.subject(OfUser, o.User)
+	all[1] = b.subject(OfGroup, o.Group)
+	if o.Process != 0 {
+		all[2] = b.subject(OfProcess, o.Process)
+	}
+	return all
+}
+
+// subject answers the account of a user, group or process, a new one if it had none.
+func (b *Book) subject(k Kind, id uint32) *account {
+	a := b.subjects[k][id]
+	if a == nil {
+		a = &account{kind: k, id: uint64(id)}
+		a.settings.Limits = b.limitsOf(k, id)
+		b.subjects[k][id] = a
+	}
+	return a
+}
+
+// limitsOf answers a subject's own limits, or those of all of its kind. These do not hold for user and group 0.
+func (b *Book) limitsOf(k Kind, id uint32) Limits {
+	if l, ok := b.explicit[k][id]; ok {
+		return l
+	}
+	if id == 0 {
+		return Limits{}
+	}
+	return b.defaults[k]
+}
+
+// forgetEmpty forgets an account of a process that holds nothing: there is no end to them.
+func (b *Book) forgetEmpty(a *account) {
+	if a != nil && a.kind == OfProcess && a.used == (Amount{}) {
+		delete(b.subjects[OfProcess], uint32(a.id))
+	}
+}
+
+func (f *file) amount() Amount {
+	x := Amount{Bytes: f.promised, Resident: f.resident, Nodes: 1}
+	switch {
+	case f.nameless:
+		x.Unlinked = f.promised
+	case f.region:
+		x.Regions, x.Size = 1, f.size
+	}
+	return x
+}

@@ -1,0 +1,222 @@
+package accounts
+
+// changes are what an update does to accounts: few, so they are searched one by one.
+type changes struct {
+	list []change
+	buf  [24]change
+}
+
+type change struct {
+	account *account
+	by      Amount
+	before  int64 // bytes that counted against its limit
+}
+
+func (c *changes) begin() { c.list = c.buf[:0] }
+
+// add adds to an account.
+func (c *changes) add(a *account, by Amount) {
+	for i := range c.list {
+		if c.list[i].account == a {
+			c.list[i].by.add(by)
+			return
+		}
+	}
+	c.list = append(c.list, change{account: a, by: by})
+}
+
+// set is a set of accounts: those that something counts in.
+type set struct {
+	list []*account
+	buf  [24]*account
+}
+
+func (s *set) begin() { s.list = s.buf[:0] }
+
+func (s *set) has(a *account) bool {
+	for _, x := range s.list {
+		if x == a {
+			return true
+		}
+	}
+	return false
+}
+
+// above adds a directory and all that are above it.
+func (s *set) above(a *account) {
+	for ; a != nil && !s.has(a); a = a.parent {
+		s.list = append(s.list, a)
+		if a.also != nil {
+			s.above(a.also)
+		}
+	}
+}
+
+// of adds all accounts that a file counts in.
+func (s *set) of(f *file) {
+	s.above(f.home)
+	for _, a := range f.more {
+		s.above(a)
+	}
+	for _, a := range f.owners {
+		if a != nil {
+			s.list = append(s.list, a)
+		}
+	}
+}
+
+// charge adds an amount to all accounts of a file.
+func (c *changes) charge(f *file, by Amount) {
+	var s set
+	s.begin()
+	s.of(f)
+	for _, a := range s.list {
+		c.add(a, by)
+	}
+}
+
+// difference adds what differs when a file's accounts change from before to those that it has now.
+func (c *changes) difference(before *set, f *file) {
+	var after set
+	after.begin()
+	after.of(f)
+	by := f.amount()
+	for _, a := range after.list {
+		if !before.has(a) {
+			c.add(a, by)
+		}
+	}
+	for _, a := range before.list {
+		if !after.has(a) {
+			c.add(a, by.minus())
+		}
+	}
+}
+
+// apply does all changes, or none of them if one would exceed a limit.
+func (b *Book) apply(c *changes, force bool) *Exceeded {
+	for i := range c.list {
+		c.list[i].before = c.list[i].account.committed()
+	}
+	for i := range c.list {
+		c.list[i].account.change(c.list[i].by, b.reserves > 0)
+	}
+	if !force {
+		for i := range c.list {
+			if e := b.check(&c.list[i]); e != nil {
+				b.undo(c)
+				if e.What == Bytes {
+					b.holder(e)
+				}
+				return e
+			}
+		}
+	}
+	for i := range c.list {
+		b.noted(c.list[i].account)
+	}
+	return nil
+}
+
+// undo takes changes back.
+func (b *Book) undo(c *changes) {
+	for i := range c.list {
+		c.list[i].account.change(c.list[i].by.minus(), b.reserves > 0)
+		b.forgetEmpty(c.list[i].account)
+	}
+}
+
+func (a *account) change(by Amount, reserves bool) {
+	a.used.add(by)
+	if reserves {
+		a.refresh()
+	}
+}
+
+// refresh tells the directories above what is reserved and not used.
+func (a *account) refresh() {
+	for ; a.parent != nil; a = a.parent {
+		own := max(a.settings.Reserve, a.used.Bytes+a.slack) - a.used.Bytes
+		if own == a.own {
+			return
+		}
+		a.parent.slack += own - a.own
+		a.own = own
+	}
+}
+
+// committed is what counts against the limit of bytes.
+func (a *account) committed() int64 { return a.used.Bytes + a.slack }
+
+// check asks whether what was added is within the limits. Bytes come before counts. What pays from a reservation adds
+// nothing to what counts above it.
+func (b *Book) check(c *change) *Exceeded {
+	a, l := c.account, &c.account.settings.Limits
+	for _, x := range [...]struct {
+		what              What
+		limit, used, more int64
+	}{
+		{Bytes, l.Bytes, a.committed(), a.committed() - c.before},
+		{Regions, l.Regions, a.used.Regions, c.by.Regions},
+		{Nodes, l.Nodes, a.used.Nodes, c.by.Nodes},
+	} {
+		if x.limit == 0 || x.more <= 0 || x.used <= x.limit {
+			continue
+		}
+		e := &Exceeded{Kind: a.kind, ID: a.id, What: x.what, Limit: x.limit, Used: x.used - x.more, Asked: x.more}
+		if x.what == Bytes {
+			e.Kept = a.slack
+		}
+		return e
+	}
+	return nil
+}
+
+// holder tells who holds the most.
+func (b *Book) holder(e *Exceeded) {
+	if e.Kind != Mount {
+		return
+	}
+	for id, a := range b.subjects[OfUser] {
+		if a.used.Bytes > e.Holds || a.used.Bytes == e.Holds && id < e.Holder {
+			e.Holder, e.Holds = id, a.used.Bytes
+		}
+	}
+}
+
+// noted keeps the marks of an account.
+func (b *Book) noted(a *account) {
+	a.peak.Bytes = max(a.peak.Bytes, a.used.Bytes)
+	a.peak.Regions = max(a.peak.Regions, a.used.Regions)
+	b.forgetEmpty(a)
+	l := &a.settings.Limits
+	switch {
+	case l.SoftBytes > 0 && a.used.Bytes > l.SoftBytes:
+		b.warn(a, Bytes, l.SoftBytes, a.used.Bytes)
+	case l.SoftRegions > 0 && a.used.Regions > l.SoftRegions:
+		b.warn(a, Regions, l.SoftRegions, a.used.Regions)
+	default:
+		a.warned = false
+	}
+}
+
+func (b *Book) warn(a *account, what What, limit, used int64) {
+	if a.warned {
+		return
+	}
+	a.warned = true
+	b.passed.Store(true)
+	b.crossed = append(b.crossed, Crossing{a.kind, a.id, what, limit, used})
+}
+
+// Crossings answers the soft limits that were passed since the last call.
+func (b *Book) Crossings() []Crossing {
+	if !b.passed.Swap(false) {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.crossed
+	b.crossed = nil
+	return all
+}

@@ -1,0 +1,80 @@
+package accounts
+
+import (
+	"cmp"
+	"slices"
+)
+
+// State is an account as it is shown.
+type State struct {
+	Kind     Kind
+	ID       uint64
+	Settings Settings
+	Used     Amount
+	Kept     int64 // reserved below and not used
+	Peak     Amount
+}
+
+func (a *account) state() State {
+	return State{Kind: a.kind, ID: a.id, Settings: a.settings, Used: a.used, Kept: a.slack, Peak: a.peak}
+}
+
+// Mount answers the mount's own account.
+func (b *Book) Mount() State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.root.state()
+}
+
+// Account answers the account of a directory, user, ...; false if it has none.
+func (b *Book) Account(k Kind, id uint64) (State, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var a *account
+	switch k {
+	case Mount:
+		a = b.root
+	case OfDirectory:
+		a = b.dirs[Node(id)]
+	default:
+		a = b.subjects[k][uint32(id)]
+	}
+	if a == nil {
+		return State{}, false
+	}
+	return a.state(), true
+}
+
+// Accounts answers all accounts of a kind, in the order of their numbers.
+func (b *Book) Accounts(k Kind) []State {
+	b.mu.Lock()
+	var all []State
+	switch k {
+	case Mount:
+		all = append(all, b.root.state())
+	case OfDirectory:
+		for _, a := range b.dirs {
+			if a != b.root {
+				all = append(all, a.state())
+			}
+		}
+	default:
+		for _, a := range b.subjects[k] {
+			all = append(all, a.state())
+		}
+	}
+	b.mu.Unlock()
+	slices.SortFunc(all, func(x, y State) int { return cmp.Compare(x.ID, y.ID) })
+	return all
+}
+
+// Explicit answers the limits that were set for single users, groups or processes.
+func (b *Book) Explicit(k Kind) map[uint32]Limits {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make(map[uint32]Limits, len(b.explicit[k]))
+	for id, l := range b.explicit[k] {
+		all[id] = l
+	}
+	return all
+}

@@ -1,0 +1,227 @@
+package regions
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/shmfs/shmfs/regions/accounts"
+)
+
+// The extended attributes of a directory that say what holds below it. They are listed, and copied with it.
+const (
+	LimitXattr      = "user.shmfs.limit"      // limits: 2G, or bytes=2G,regions=100
+	WritesXattr     = "user.shmfs.writes"     // auto, strict, fast
+	OvercommitXattr = "user.shmfs.overcommit" // true, false
+	// SubjectsXattr, on the root, keeps the limits of users, groups and processes, a line each.
+	SubjectsXattr = "user.shmfs.limits"
+)
+
+// Limits are what an account may hold; 0 is no limit.
+type Limits = accounts.Limits
+
+// limitKeys are the keys of a limit's text, in the order in which they are written.
+var limitKeys = []struct {
+	name  string
+	count bool // a number, not bytes
+	of    func(*Limits) *int64
+}{
+	{"bytes", false, func(l *Limits) *int64 { return &l.Bytes }},
+	{"regions", true, func(l *Limits) *int64 { return &l.Regions }},
+	{"nodes", true, func(l *Limits) *int64 { return &l.Nodes }},
+	{"largest", false, func(l *Limits) *int64 { return &l.Largest }},
+	{"soft_bytes", false, func(l *Limits) *int64 { return &l.SoftBytes }},
+	{"soft_regions", true, func(l *Limits) *int64 { return &l.SoftRegions }},
+	{"reserve", false, func(l *Limits) *int64 { return &l.Reserve }},
+}
+
+// LimitKeys names the keys that a limit has.
+func LimitKeys() []string {
+	names := make([]string, len(limitKeys))
+	for i, k := range limitKeys {
+		names[i] = k.name
+	}
+	return names
+}
+
+// ParseLimits reads a limit over what was set before: a size alone (2G), which is that of bytes, or key=value, with
+// commas, semicolons or spaces between them: bytes=2G,regions=100. max takes a limit away.
+func ParseLimits(l Limits, s string) (Limits, error) {
+	words := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '\t' || r == '\n' })
+	if len(words) == 0 {
+		return l, fmt.Errorf("limit %q: want a size such as 2G, or %s", s, limitExample)
+	}
+	for _, w := range words {
+		key, value, found := strings.Cut(w, "=")
+		if !found && len(words) == 1 {
+			key, value = "bytes", w
+		}
+		if err := setLimit(&l, key, value); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
+}
+
+const limitExample = "bytes=2G,regions=100,largest=1G"
+
+func setLimit(l *Limits, key, value string) error {
+	for _, k := range limitKeys {
+		if k.name != key {
+			continue
+		}
+		if value == "max" || value == "0" && k.name == "reserve" {
+			*k.of(l) = 0
+			return nil
+		}
+		n, err := ParseSize(value)
+		if err != nil || k.count && strings.ContainsAny(value, "bBiI.") {
+			return fmt.Errorf("%s %q: want a number greater than zero such as %s, or max", key, value, limitSample(k.count))
+		}
+		*k.of(l) = n
+		return nil
+	}
+	return fmt.Errorf("%q is no limit: want %s, as in %s", key, strings.Join(LimitKeys(), ", "), limitExample)
+}
+
+func limitSample(count bool) string {
+	if count {
+		return "100"
+	}
+	return "2G"
+}
+
+// FormatLimits writes limits so that ParseLimits reads the very same: "max" for none at all.
+func FormatLimits(l Limits) string {
+	var words []string
+	for _, k := range limitKeys {
+		if n := *k.of(&l); n != 0 {
+			words = append(words, k.name+"="+strconv.FormatInt(n, 10))
+		}
+	}
+	if len(words) == 0 {
+		return "bytes=max"
+	}
+	return strings.Join(words, ",")
+}
+
+var writesNames = map[string]accounts.Writes{
+	"auto": accounts.WritesAuto, "strict": accounts.WritesStrict, "fast": accounts.WritesFast,
+}
+
+// ParseWrites reads how writes past the end of a region are met.
+func ParseWrites(s string) (accounts.Writes, error) {
+	w, ok := writesNames[s]
+	if !ok {
+		return 0, fmt.Errorf("writes %q: want auto, strict or fast", s)
+	}
+	return w, nil
+}
+
+// settings changes s as an extended attribute of a directory says; value nil takes it away.
+func settings(s accounts.Settings, name string, value []byte) (accounts.Settings, error) {
+	text := strings.TrimSpace(string(value))
+	var err error
+	switch name {
+	case LimitXattr:
+		s.Limits = Limits{}
+		if value != nil {
+			s.Limits, err = ParseLimits(Limits{}, text)
+		}
+	case WritesXattr:
+		s.Writes = accounts.WritesInherit
+		if value != nil {
+			s.Writes, err = ParseWrites(text)
+		}
+	case OvercommitXattr:
+		switch {
+		case value == nil:
+			s.Overcommit = accounts.OvercommitInherit
+		case text == "true":
+			s.Overcommit = accounts.OvercommitOn
+		case text == "false":
+			s.Overcommit = accounts.OvercommitOff
+		default:
+			err = fmt.Errorf("overcommit %q: want true or false", text)
+		}
+	}
+	return s, err
+}
+
+// SettingXattr reports whether an extended attribute is a setting that only those may change who may.
+func SettingXattr(name string) bool {
+	switch name {
+	case LimitXattr, WritesXattr, OvercommitXattr, SubjectsXattr:
+		return true
+	}
+	return false
+}
+
+// refusal says what a person may want to hear of a limit that is reached.
+func (m *Manager) refusal(e *accounts.Exceeded) *Refusal {
+	r := &Refusal{Code: Quota}
+	if e.Kind == accounts.Mount {
+		r.Code = NoSpace
+	}
+	whose, subject := m.whose(e)
+	count := FormatSize
+	if e.What == accounts.Regions || e.What == accounts.Nodes {
+		count = func(n int64) string { return strconv.FormatInt(n, 10) }
+	}
+	switch e.What {
+	case accounts.Apart:
+		r.Code = CrossDevice
+		r.Reason = whose + " has a reservation, and what has a name there has none elsewhere"
+		r.Remedy = "copy it, and remove the old one: mv does that by itself"
+		return r
+	case accounts.Largest:
+		r.Reason = fmt.Sprintf("a region of %s is larger than the %s that %s allows", count(e.Used+e.Asked), count(e.Limit), whose)
+	default:
+		r.Reason = fmt.Sprintf("%s of the %s %s of %s are promised, and %s more asked for", count(e.Used), count(e.Limit), e.What,
+			whose, count(e.Asked))
+	}
+	if e.Kept > 0 {
+		r.Reason += fmt.Sprintf("; %s of them are reserved", count(e.Kept))
+	}
+	if e.Holds > 0 {
+		r.Reason += fmt.Sprintf("; user %d holds the most, %s", e.Holder, count(e.Holds))
+	}
+	r.Remedy = remedy(e, subject)
+	return r
+}
+
+// more is a limit that would do, for an example.
+func more(e *accounts.Exceeded) string {
+	n := max(e.Used+e.Asked, e.Limit)
+	if n > Unlimited/2 {
+		return "max"
+	}
+	if n *= 2; e.What == accounts.Regions || e.What == accounts.Nodes || n < 1<<20 {
+		return strconv.FormatInt(n, 10)
+	}
+	return strconv.FormatInt(n>>20+1, 10) + "M"
+}
+
+// whose names an account, and the subject of a line of `.ctl/limits` that is about it.
+func (m *Manager) whose(e *accounts.Exceeded) (name, subject string) {
+	switch e.Kind {
+	case accounts.Mount:
+		return "the mount", "mount"
+	case accounts.OfDirectory:
+		path := m.Path(NodeID(e.ID))
+		return "the directory " + path, "directory " + path
+	}
+	name = fmt.Sprintf("%s %d", e.Kind, e.ID)
+	return name, name
+}
+
+// remedy says what can be typed.
+func remedy(e *accounts.Exceeded, subject string) string {
+	switch {
+	case e.Kind == accounts.Mount && e.What == accounts.Bytes:
+		return "remove regions (shmfs ls --sort size shows the largest), or give it more: echo size=" + more(e) + " > .ctl/config"
+	case e.What == accounts.Largest:
+		return fmt.Sprintf("ask for less, or allow more: echo '%s largest=%s' > .ctl/limits", subject, more(e))
+	}
+	return fmt.Sprintf("remove regions, or allow more: echo '%s %s=%s' > .ctl/limits", subject, e.What, more(e))
+}

@@ -1,0 +1,348 @@
+package regions
+
+import (
+	"time"
+
+	"github.com/shmfs/shmfs/regions/accounts"
+)
+
+// typeOf answers what a node is to the accounts.
+func typeOf(a *Attr) accounts.Type {
+	switch a.Type() {
+	case TypeRegular:
+		return accounts.Region
+	case TypeDir:
+		return accounts.Directory
+	}
+	return accounts.Other
+}
+
+func seen(a *Attr) accounts.Seen { return accounts.Seen{Size: a.Size, Resident: a.Resident()} }
+
+func owner(a *Attr, pid uint32) accounts.Owner {
+	return accounts.Owner{User: a.UID, Group: a.GID, Process: pid}
+}
+
+const pageSize = 4096
+
+// longTarget is how long a symlink's target may be to fit into its inode (Linux mm/shmem.c, SHORT_SYMLINK_LEN); a
+// longer one takes a page.
+const longTarget = 128
+
+// claim asks for room for a new node.
+func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, error) {
+	made := Attr{Mode: spec.Mode}
+	n := accounts.NewNode{Type: typeOf(&made), Named: named,
+		Owner: accounts.Owner{User: spec.UID, Group: spec.GID, Process: spec.Record.PID}}
+	if len(spec.Target) >= longTarget {
+		n.Bytes = pageSize
+	}
+	var c *accounts.Claim
+	err := m.ask(func() (e *accounts.Exceeded) {
+		c, e = m.accounts.Make(accounts.Node(dir), n)
+		return e
+	})
+	return c, err
+}
+
+// reclaimTries and reclaimPause bound how long a refusal is put off while memory is about to come back: that of regions
+// that were removed a moment ago, and that the kernel has yet to forget.
+const (
+	reclaimTries = 20
+	reclaimPause = 500 * time.Microsecond
+)
+
+// ask asks the accounts, and again after what nobody holds any more is given back.
+func (m *Manager) ask(question func() *accounts.Exceeded) error {
+	m.adopted()
+	e := question()
+	for try := 0; e != nil && try < reclaimTries && m.reclaim(); try++ {
+		if e = question(); e != nil {
+			time.Sleep(reclaimPause)
+		}
+	}
+	m.tellCrossings()
+	if e != nil {
+		return m.refusal(e)
+	}
+	return nil
+}
+
+// reclaim looks whether regions without a name are gone meanwhile. It answers whether it is worth to ask again.
+func (m *Manager) reclaim() bool {
+	freed := m.sweep()
+	return m.accounts.Dying() > 0 || freed
+}
+
+// sweep gives back regions without a name that were mapped when the kernel forgot them, and are not any more.
+func (m *Manager) sweep() (freed bool) {
+	m.adriftMu.Lock()
+	var all []NodeID
+	for n := range m.adrift {
+		all = append(all, n)
+	}
+	m.adriftMu.Unlock()
+	for _, n := range all {
+		if _, err := m.Arena.Getattr(n); err == nil {
+			continue
+		}
+		m.accounts.Freed(accounts.Node(n))
+		m.adriftMu.Lock()
+		delete(m.adrift, n)
+		m.adriftMu.Unlock()
+		freed = true
+	}
+	return freed
+}
+
+// let takes note that the kernel does not know a node any more.
+func (m *Manager) let(node NodeID, held bool) {
+	if !m.accounts.IsNameless(accounts.Node(node)) {
+		return
+	}
+	if !held {
+		m.accounts.Freed(accounts.Node(node))
+		return
+	}
+	m.setAdrift(node)
+}
+
+func (m *Manager) setAdrift(node NodeID) {
+	m.adriftMu.Lock()
+	defer m.adriftMu.Unlock()
+	m.adrift[node] = struct{}{}
+}
+
+// Make makes a node and, if it is a region, its record. spec.Record.PID is the caller's, the rest is filled in.
+func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
+	m.stamp(&spec)
+	c, err := m.claim(dir, &spec, true)
+	if err != nil {
+		return Attr{}, err
+	}
+	a, err := m.Arena.Make(dir, name, spec)
+	m.made(c, &a, &spec, true, err)
+	return a, err
+}
+
+// made ends a claim. Of a node that was just made nobody has set an extended attribute.
+func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err error) {
+	if err != nil {
+		c.Undo()
+		return
+	}
+	c.Made(accounts.Node(a.Node), seen(a), owner(a, spec.Record.PID))
+	if !named {
+		return
+	}
+	m.books.made(a)
+	if a.IsRegion() && !m.Properties().Labels {
+		m.books.setPlain(a.Node, true)
+	}
+}
+
+// MakeTemp makes a region without a name. It enters the books when it is linked.
+func (m *Manager) MakeTemp(dir NodeID, spec Spec) (Attr, error) {
+	m.stamp(&spec)
+	c, err := m.claim(dir, &spec, false)
+	if err != nil {
+		return Attr{}, err
+	}
+	a, err := m.Arena.MakeTemp(dir, spec)
+	m.made(c, &a, &spec, false, err)
+	return a, err
+}
+
+// MakeOpen makes a region, without a name where it is empty, and opens it for reading and writing whatever its mode
+// says. File is nil where the arena is stateless, and needs none.
+func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, error) {
+	o, ok := m.Arena.(MakeOpener)
+	if !ok || m.Properties().Stateless {
+		return m.makeAndOpen(dir, name, spec)
+	}
+	m.stamp(&spec)
+	c, err := m.claim(dir, &spec, name != "")
+	if err != nil {
+		return Attr{}, nil, err
+	}
+	a, f, err := o.MakeOpen(dir, name, spec)
+	m.made(c, &a, &spec, name != "", err)
+	if err != nil {
+		return Attr{}, nil, err
+	}
+	return a, &countedFile{f, a.Node, m}, nil
+}
+
+// makeAndOpen does it in two steps.
+func (m *Manager) makeAndOpen(dir NodeID, name string, spec Spec) (a Attr, f File, err error) {
+	if name == "" {
+		a, err = m.MakeTemp(dir, spec)
+	} else {
+		a, err = m.Make(dir, name, spec)
+	}
+	if err == nil && !m.Properties().Stateless {
+		if f, err = m.Open(a.Node, ReadAccess|WriteAccess); err != nil && name == "" {
+			m.Arena.Drop(a.Node)
+			m.accounts.Freed(accounts.Node(a.Node))
+		}
+	}
+	return a, f, err
+}
+
+func (m *Manager) stamp(spec *Spec) {
+	if spec.Mode&TypeMask != TypeRegular {
+		spec.Record = Record{}
+		return
+	}
+	spec.Record = Record{ID: NewID(), Created: m.now(), PID: spec.Record.PID, UID: spec.UID, GID: spec.GID}
+}
+
+// Link gives a node one more name; the first name of a region made by MakeTemp brings it into the books.
+func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
+	var c *accounts.Claim
+	err := m.ask(func() (e *accounts.Exceeded) {
+		c, e = m.accounts.Link(accounts.Node(node), accounts.Node(dir))
+		return e
+	})
+	if err != nil {
+		return Attr{}, err
+	}
+	a, err := m.Arena.Link(node, dir, name)
+	if err != nil {
+		c.Undo()
+		return a, err
+	}
+	c.Keep()
+	if a.Nlink == 1 {
+		m.books.made(&a)
+	}
+	if !m.accounts.Known(accounts.Node(node)) {
+		m.accounts.Found(accounts.Node(node), accounts.Node(dir), typeOf(&a), seen(&a), owner(&a, 0), true)
+	}
+	return a, nil
+}
+
+// Remove takes a name away.
+func (m *Manager) Remove(parent NodeID, name string, dir bool) (Attr, error) {
+	m.adopted()
+	a, err := m.Arena.Remove(parent, name, dir)
+	if err == nil {
+		m.unlinked(&a, parent)
+	}
+	return a, err
+}
+
+// unlinked takes note of a node that lost a name in a directory.
+func (m *Manager) unlinked(a *Attr, dir NodeID) {
+	if a.Node == NoNode {
+		return
+	}
+	m.books.removed(a)
+	n := accounts.Node(a.Node)
+	if !a.IsDir() {
+		held := a.Nlink == 0 && a.IsRegion() && m.users.settle(a.Node)
+		m.accounts.Unlinked(n, accounts.Node(dir), a.Nlink > 0, held)
+	} else if a.Nlink == 0 {
+		m.accounts.DirectoryRemoved(n)
+	}
+}
+
+// Rename moves a name. While it does, what goes to another directory counts in both.
+func (m *Manager) Rename(r Rename) (Attr, error) {
+	m.adopted()
+	claims, err := m.claimMoves(&r)
+	if err != nil {
+		return Attr{}, err
+	}
+	defer claims.unlock()
+	a, err := m.Arena.Rename(r)
+	if err != nil {
+		claims.undo()
+		return a, err
+	}
+	claims.keep()
+	m.unlinked(&a, r.NewDir)
+	m.countWhiteout(r)
+	return a, nil
+}
+
+// moves are the claims of a rename.
+type moves struct {
+	book   *accounts.Book
+	claims []*accounts.Claim
+	locked bool
+}
+
+func (x *moves) keep() {
+	for _, c := range x.claims {
+		c.Keep()
+	}
+}
+
+func (x *moves) undo() {
+	for _, c := range x.claims {
+		c.Undo()
+	}
+}
+
+func (x *moves) unlock() {
+	if x.locked {
+		x.book.UnlockDirectories()
+	}
+}
+
+// claimMoves asks for room where things are moved to. What is not there, the arena will tell.
+func (m *Manager) claimMoves(r *Rename) (*moves, error) {
+	x := &moves{book: m.accounts}
+	if r.Dir == r.NewDir {
+		return x, nil
+	}
+	moved, err := m.Arena.Lookup(r.Dir, r.Name)
+	if err != nil {
+		return x, nil
+	}
+	var other Attr
+	if r.Flags&RenameExchange != 0 || moved.Nlink > 1 && !moved.IsDir() {
+		if other, err = m.Arena.Lookup(r.NewDir, r.NewName); err != nil {
+			other = Attr{}
+		}
+	}
+	if other.Node == moved.Node {
+		return x, nil // two names of one node: nothing is done
+	}
+	if moved.IsDir() || r.Flags&RenameExchange != 0 {
+		m.accounts.LockDirectories()
+		x.locked = true
+	}
+	err = m.claimMove(x, &moved, r.Dir, r.NewDir)
+	if err == nil && r.Flags&RenameExchange != 0 && other.Node != NoNode {
+		err = m.claimMove(x, &other, r.NewDir, r.Dir)
+	}
+	if err != nil {
+		x.undo()
+		x.unlock()
+		return nil, err
+	}
+	return x, nil
+}
+
+func (m *Manager) claimMove(x *moves, a *Attr, from, to NodeID) error {
+	return m.ask(func() *accounts.Exceeded {
+		c, e := m.accounts.Move(accounts.Node(a.Node), accounts.Node(from), accounts.Node(to), typeOf(a))
+		if e == nil {
+			x.claims = append(x.claims, c)
+		}
+		return e
+	})
+}
+
+// countWhiteout takes note of what a rename left behind: nothing, if both names were the same node's.
+func (m *Manager) countWhiteout(r Rename) {
+	if r.Flags&RenameWhiteout == 0 {
+		return
+	}
+	a, err := m.Arena.Lookup(r.Dir, r.Name)
+	if err == nil && a.Type() == TypeChar && a.Nlink == 1 {
+		m.accounts.Found(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, 0), true)
+	}
+}

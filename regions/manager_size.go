@@ -1,0 +1,153 @@
+package regions
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/shmfs/shmfs/regions/accounts"
+)
+
+// Totals answers the sums, after reading the size of every region that may have grown unseen: a write through FUSE
+// passthrough does not come by here.
+func (m *Manager) Totals() Totals {
+	m.adopted()
+	m.Refresh()
+	used := m.accounts.Mount().Used
+	return Totals{Regions: used.Regions, Directories: used.Directories,
+		Others: used.Nodes - used.Regions - used.Directories - m.accounts.Unnamed(), Bytes: used.Size}
+}
+
+// Refresh looks at what may have changed unseen: what is open for writing, and what has no name.
+func (m *Manager) Refresh() {
+	for _, n := range m.users.unseen() {
+		m.Getattr(n)
+	}
+	m.sweep()
+}
+
+// headroom is memory beside the limit: for what grows before anybody can be asked.
+type headroom struct {
+	bytes func(size int64) int64
+}
+
+// SetUnit says in which units memory is given, in bytes. Call it before anything is in the arena.
+func (m *Manager) SetUnit(bytes int64) { m.accounts.SetUnit(bytes) }
+
+// SetHeadroom says how much more memory the arena has than may be promised, for each size. Call it before SetSize.
+func (m *Manager) SetHeadroom(of func(size int64) int64) { m.size.bytes = of }
+
+// physical is how large an arena must be to hold what may be promised.
+func (m *Manager) physical(size int64) int64 {
+	if m.size.bytes == nil || size <= 0 || size == Unlimited {
+		return size
+	}
+	return size + min(m.size.bytes(size), Unlimited-1-size)
+}
+
+// SetSize takes over the limit of an arena that has its size already.
+func (m *Manager) SetSize(bytes int64) { m.accounts.SetSize(limited(bytes), true) }
+
+func limited(bytes int64) int64 {
+	if bytes == Unlimited {
+		return 0
+	}
+	return bytes
+}
+
+// Resize changes the arena's limits while it lives, NotSupported if they are fixed. Zero leaves one as it is. A size
+// below what is promised is refused.
+func (m *Manager) Resize(bytes, nodes int64) error {
+	r, ok := m.Arena.(Resizer)
+	if !ok {
+		return NotSupported
+	}
+	m.settings.Lock()
+	defer m.settings.Unlock()
+	old := m.accounts.Mount().Settings.Bytes
+	if bytes > 0 {
+		if err := m.ask(func() *accounts.Exceeded { return m.accounts.SetSize(limited(bytes), false) }); err != nil {
+			return m.tooSmall(bytes, err)
+		}
+	}
+	err := r.Resize(m.physical(bytes), nodes)
+	if err != nil && bytes > 0 {
+		m.accounts.SetSize(old, true)
+	}
+	return err
+}
+
+// tooSmall says why a size is refused.
+func (m *Manager) tooSmall(bytes int64, err error) error {
+	s := m.accounts.Mount()
+	reason := fmt.Sprintf("a size of %s is less than the %s that are promised", FormatSize(bytes), FormatSize(s.Used.Bytes+s.Kept))
+	if s.Kept > 0 {
+		reason += fmt.Sprintf(", %s of them reserved", FormatSize(s.Kept))
+	}
+	var r *Refusal
+	if errors.As(err, &r) {
+		return &Refusal{Code: Invalid, Reason: reason, Remedy: "remove regions (shmfs ls --sort size), or ask for more"}
+	}
+	return err
+}
+
+// Usage answers the size and use of the mount at a node: of the nearest directory above it that is limited.
+func (m *Manager) Usage(node NodeID) (Usage, error) {
+	u, err := m.Arena.Usage(node)
+	if err != nil {
+		return u, err
+	}
+	r := m.accounts.RoomAt(accounts.Node(node))
+	if !r.Own && m.accounts.Overcommits(accounts.Node(RootNode)) {
+		return u, nil // the arena itself is the limit
+	}
+	if r.HasBytes {
+		u.Bytes, u.BytesUsed = full(r.Bytes, r.BytesUsed, pageSize)
+	}
+	if r.HasNodes {
+		u.Nodes, u.NodesUsed = full(r.Nodes, r.NodesUsed, 1)
+	}
+	return u, nil
+}
+
+// full answers a size and its use. A size of nothing would be no limit: it is shown as one unit that is in use.
+func full(size, used, unit int64) (uint64, uint64) {
+	if size == 0 {
+		return uint64(unit), uint64(unit)
+	}
+	return uint64(size), uint64(used)
+}
+
+// Physical answers what the arena itself says of its size and use.
+func (m *Manager) Physical() (Usage, error) { return m.Arena.Usage(RootNode) }
+
+// Crossing is a soft limit that was passed.
+type Crossing struct {
+	Subject string // "the directory models"
+	What    string // "bytes", "regions"
+	Limit   int64
+	Used    int64
+}
+
+// OnCrossing sets who is told when a soft limit is passed. Set it before the first request.
+func (m *Manager) OnCrossing(f func(Crossing)) { m.crossed = f }
+
+func (m *Manager) tellCrossings() {
+	for _, c := range m.accounts.Crossings() {
+		name, _ := m.whose(&accounts.Exceeded{Kind: c.Kind, ID: c.ID})
+		m.crossed(Crossing{Subject: name, What: c.What.String(), Limit: c.Limit, Used: c.Used})
+	}
+}
+
+// WritesAsk reports whether a write to an open region must come by here, because it may grow it.
+func (m *Manager) WritesAsk(node NodeID, access Access) bool {
+	if access&WriteAccess == 0 {
+		return false
+	}
+	switch m.accounts.WritesAt(accounts.Node(node)) {
+	case accounts.WritesStrict:
+		return true
+	case accounts.WritesFast:
+		return false
+	}
+	return access&ReadAccess == 0
+}

@@ -1,0 +1,224 @@
+package regions
+
+import (
+	"github.com/shmfs/shmfs/regions/accounts"
+)
+
+// Getattr reads attributes, and takes note of the size.
+func (m *Manager) Getattr(node NodeID) (Attr, error) {
+	n := accounts.Node(node)
+	seq := m.accounts.Sequence(n)
+	a, err := m.Arena.Getattr(node)
+	if err != nil || !a.IsRegion() {
+		return a, err
+	}
+	m.books.seen(&a)
+	m.accounts.See(n, seq, seen(&a))
+	if a.Nlink == 0 && !m.accounts.Known(n) {
+		// A server before this one knew it. Or it is going: then it is found gone by the next sweep.
+		m.accounts.Found(n, accounts.Node(RootNode), accounts.Region, seen(&a), owner(&a, 0), false)
+		m.setAdrift(node)
+	}
+	m.tellCrossings()
+	return a, nil
+}
+
+// Setattr sets attributes. A new size, and a new owner, must be within the limits.
+func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
+	if c.Set&(SetSize|SetUID|SetGID) == 0 {
+		a, err := m.Arena.Setattr(node, c)
+		if err == nil && a.IsRegion() {
+			m.books.seen(&a)
+		}
+		return a, err
+	}
+	back, err := m.claimOwner(node, &c)
+	if err != nil {
+		return Attr{}, err
+	}
+	if c.Set&SetSize == 0 {
+		a, err := m.Arena.Setattr(node, c)
+		if err != nil {
+			back()
+		}
+		return a, err
+	}
+	if _, err := m.grow(node, c.Size, c.Size); err != nil {
+		back()
+		return Attr{}, err
+	}
+	a, err := m.Arena.Setattr(node, c)
+	if err != nil {
+		m.settle(node, nil, false)
+		back()
+		return a, err
+	}
+	m.books.seen(&a)
+	m.settle(node, &a, true)
+	return a, nil
+}
+
+// claimOwner asks for room in the accounts of a new owner. Back takes it back.
+func (m *Manager) claimOwner(node NodeID, c *Change) (back func(), err error) {
+	if c.Set&(SetUID|SetGID) == 0 {
+		return func() {}, nil
+	}
+	a, err := m.Arena.Getattr(node)
+	if err != nil {
+		return nil, err
+	}
+	old := owner(&a, 0)
+	next := old
+	if c.Set&SetUID != 0 {
+		next.User = c.UID
+	}
+	if c.Set&SetGID != 0 {
+		next.Group = c.GID
+	}
+	n := accounts.Node(node)
+	err = m.ask(func() *accounts.Exceeded { return m.accounts.Chown(n, next, false) })
+	return func() { m.accounts.Chown(n, old, true) }, err
+}
+
+// grow asks for a region to reach to end, or, from least on, as far as there is room. A settle must follow if it is
+// granted.
+func (m *Manager) grow(node NodeID, end, least int64) (granted int64, err error) {
+	n := accounts.Node(node)
+	m.adopted()
+	if !m.accounts.Known(n) {
+		if _, err := m.Getattr(node); err != nil {
+			return 0, err
+		}
+	}
+	err = m.ask(func() (e *accounts.Exceeded) {
+		granted, e = m.accounts.Grow(n, end, least)
+		if e != nil {
+			m.accounts.Cancel(n)
+		}
+		return e
+	})
+	return granted, err
+}
+
+// settle takes note of what became of a region that grow was asked for. With nil it is looked at.
+func (m *Manager) settle(node NodeID, a *Attr, truncated bool) {
+	n := accounts.Node(node)
+	if a == nil {
+		read, err := m.Arena.Getattr(node)
+		if err != nil {
+			size, _ := m.accounts.Size(n)
+			m.accounts.Reached(n, size)
+			return
+		}
+		a = &read
+	}
+	if m.accounts.Settle(n, seen(a), truncated) {
+		m.Getattr(node)
+	}
+	m.tellCrossings()
+}
+
+// Open opens a region; growth through the file is asked for.
+func (m *Manager) Open(node NodeID, access Access) (File, error) {
+	f, err := m.Arena.Open(node, access)
+	if err != nil {
+		return nil, err
+	}
+	return &countedFile{f, node, m}, nil
+}
+
+// CopyRange copies between two files of this manager, without moving the bytes through us where the arena can.
+func (m *Manager) CopyRange(src File, srcOff int64, dst File, dstOff int64, length int64) (int64, error) {
+	s, ok1 := src.(*countedFile)
+	d, ok2 := dst.(*countedFile)
+	c, ok3 := m.Arena.(Copier)
+	if !ok1 || !ok2 || !ok3 {
+		return 0, NotSupported
+	}
+	a, err := m.Arena.Getattr(s.node)
+	if err != nil {
+		return 0, err
+	}
+	done := int64(0)
+	err = d.reach(dstOff, max(min(length, a.Size-srcOff), 0), func(length int64) (n int64, err error) {
+		done, err = c.CopyRange(s.File, srcOff, d.File, dstOff, length)
+		return done, err
+	})
+	return done, err
+}
+
+// countedFile asks before it grows.
+type countedFile struct {
+	File
+	node NodeID
+	m    *Manager
+}
+
+// reach asks for length bytes from off on, and has as many written as are granted.
+func (f *countedFile) reach(off, length int64, write func(length int64) (int64, error)) error {
+	n, end := accounts.Node(f.node), off+length
+	if size, known := f.m.accounts.Size(n); known && end <= size {
+		_, err := write(length)
+		return err
+	}
+	granted, err := f.m.grow(f.node, end, off)
+	if err != nil {
+		return err
+	}
+	done, err := write(min(length, granted-off))
+	if f.m.accounts.Reached(n, off+done) {
+		f.m.Getattr(f.node)
+	}
+	return err
+}
+
+// WriteAt writes. Where there is no room for all of it, it writes as much as there is room for.
+func (f *countedFile) WriteAt(p []byte, off int64) (int, error) {
+	done := 0
+	err := f.reach(off, int64(len(p)), func(length int64) (n int64, err error) {
+		done, err = f.File.WriteAt(p[:length], off)
+		if err == nil && done < len(p) {
+			err = NoSpace
+		}
+		return int64(done), err
+	})
+	return done, err
+}
+
+func (f *countedFile) Truncate(size int64) error {
+	if _, err := f.m.grow(f.node, size, size); err != nil {
+		return err
+	}
+	err := f.File.Truncate(size)
+	f.m.settle(f.node, nil, err == nil)
+	return err
+}
+
+func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
+	switch {
+	case mode&AllocatePunchHole != 0 || off < 0 || length <= 0:
+		err := f.File.Allocate(off, length, mode)
+		f.m.Getattr(f.node)
+		return err
+	case mode&AllocateKeepSize == 0:
+		if _, err := f.m.grow(f.node, off+length, off+length); err != nil {
+			return err
+		}
+		err := f.File.Allocate(off, length, mode)
+		f.m.settle(f.node, nil, false)
+		return err
+	}
+	var undo func()
+	err := f.m.ask(func() (e *accounts.Exceeded) {
+		undo, e = f.m.accounts.Allocated(accounts.Node(f.node), off+length)
+		return e
+	})
+	if err != nil {
+		return err
+	}
+	if err = f.File.Allocate(off, length, mode); err != nil {
+		undo()
+	}
+	f.m.Getattr(f.node)
+	return err
+}
