@@ -14,6 +14,7 @@ import (
 
 	"github.com/shmfs/shmfs/fs"
 	"github.com/shmfs/shmfs/regions"
+	"github.com/shmfs/shmfs/regions/accounts"
 )
 
 // ErrNoMount is the answer for a place where no shmfs is mounted.
@@ -100,6 +101,24 @@ func (c *Client) Errors() ([]Refused, error) {
 	return ReadErrors(bytes.NewReader(b))
 }
 
+// Limits reads `limits`.
+func (c *Client) Limits() ([]Limit, error) {
+	b, err := os.ReadFile(c.path("limits"))
+	if err != nil {
+		return nil, err
+	}
+	return ReadLimits(bytes.NewReader(b))
+}
+
+// Usage reads one of the files of `usage`: directory, user, group or owner.
+func (c *Client) Usage(subject string) ([]Usage, error) {
+	b, err := os.ReadFile(c.path(usageName + "/" + subject))
+	if err != nil {
+		return nil, err
+	}
+	return ReadUsage(bytes.NewReader(b))
+}
+
 // nameMax is the longest name that a file can have, in bytes (NAME_MAX in linux/limits.h).
 const nameMax = 255
 
@@ -151,17 +170,30 @@ func ReadRegions(r io.Reader) iter.Seq2[Region, error] {
 // Set changes one key of the configuration. A refusal is a *regions.Refusal with the server's reason and remedy, if
 // they can be read.
 func (c *Client) Set(key, value string) error {
-	before := c.lastRefusal()
-	err := c.write("config", key+"="+value+"\n")
+	return c.change("config", key+"="+value+"\n")
+}
+
+// SetLimits changes limits of a subject: mount, directory, user, group or owner. Refusals are as those of Set.
+func (c *Client) SetLimits(subject, name, limits string) error {
+	if subject != accounts.Mount.String() {
+		subject += " " + word(name)
+	}
+	return c.change("limits", subject+" "+limits+"\n")
+}
+
+// change writes a command to a file.
+func (c *Client) change(file, command string) error {
+	before := c.lastRefusal(file)
+	err := c.write(file, command)
 	if err == nil {
 		return nil
 	}
-	return c.explain(err, before.Seq)
+	return c.explain(err, file, before.Seq)
 }
 
-// explain adds what `errors` says since the refusal of number seq.
-func (c *Client) explain(err error, seq uint64) error {
-	if x := c.lastRefusal(); x.Seq > seq {
+// explain adds what `errors` says of a file since the refusal of number seq.
+func (c *Client) explain(err error, file string, seq uint64) error {
+	if x := c.lastRefusal(file); x.Seq > seq {
 		return &regions.Refusal{Code: codeOf(x.Errno), Reason: x.Reason, Remedy: x.Remedy, Err: err}
 	}
 	return err
@@ -176,14 +208,14 @@ func (c *Client) write(name, command string) error {
 	return errors.Join(err, f.Close())
 }
 
-// lastRefusal answers the last refusal that has to do with the configuration; the zero one if there is none.
-func (c *Client) lastRefusal() Refused {
+// lastRefusal answers the last refusal of a write to a control file; the zero one if there is none.
+func (c *Client) lastRefusal(file string) Refused {
 	all, err := c.Errors()
 	if err != nil {
 		return Refused{}
 	}
 	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].Path == fs.ControlName+"/config" {
+		if all[i].Path == fs.ControlName+"/"+file {
 			return all[i]
 		}
 	}

@@ -20,11 +20,32 @@ func (s *stage) lay(t testing.TB, names ...string) *Client {
 		t.Fatal(err)
 	}
 	for _, name := range append(s.files.Names(), names...) {
+		if found, ok := s.files.Find(name); ok && found.Dir != nil {
+			s.layDir(t, filepath.Join(root, fs.ControlName, name), found.Dir)
+			continue
+		}
 		if err := os.WriteFile(filepath.Join(root, fs.ControlName, name), []byte(s.read(t, name)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return &Client{root}
+}
+
+func (s *stage) layDir(t testing.TB, path string, dir fs.VirtualDir) {
+	t.Helper()
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range dir.Names() {
+		found, _ := dir.Find(name)
+		text, err := found.File.Snapshot(t.Context())
+		if err == nil {
+			err = os.WriteFile(filepath.Join(path, name), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestClientReads(t *testing.T) {
@@ -45,6 +66,13 @@ func TestClientReads(t *testing.T) {
 	}
 	if v, err := c.Errors(); err != nil || len(v) != 1 || v[0].Reason != refusal.Reason {
 		t.Errorf("errors: %v, %v", v, err)
+	}
+	if v, err := c.Limits(); err != nil || len(v) != 1 || v[0].Subject != "mount" || v[0].PromisedRegions != 2 || v[0].Promised != 2*4096 ||
+		v[0].Bytes != regions.Unlimited {
+		t.Errorf("limits: %+v, %v", v, err)
+	}
+	if v, err := c.Usage("user"); err != nil || len(v) != 1 || v[0].Name != "1000" || v[0].Resident != 2*4096 || v[0].PeakRegions != 2 {
+		t.Errorf("usage: %+v, %v", v, err)
 	}
 	if v, err := c.Config(); err != nil || string(v) != s.config.text {
 		t.Errorf("config: %s, %v", v, err)
@@ -153,24 +181,24 @@ func TestClientSet(t *testing.T) {
 func TestClientExplains(t *testing.T) {
 	s := newStage(t)
 	cause := errors.New("invalid argument")
-	if err := s.lay(t).explain(cause, 0); err != cause {
+	if err := s.lay(t).explain(cause, "config", 0); err != cause {
 		t.Errorf("no refusal: got %v", err)
 	}
 	s.tree.Refusals().Add(fs.Refused{Path: ".ctl/config", Code: regions.Invalid, Reason: "too small", Remedy: "ask for more"})
 	s.tree.Refusals().Add(refusal)
 	c := s.lay(t)
 	var r *regions.Refusal
-	err := c.explain(cause, 0)
+	err := c.explain(cause, "config", 0)
 	if !errors.As(err, &r) || r.Code != regions.Invalid || r.Reason != "too small" || r.Remedy != "ask for more" || !errors.Is(err, cause) {
 		t.Errorf("got %#v", err)
 	}
-	if err := c.explain(cause, 1); err != cause {
+	if err := c.explain(cause, "config", 1); err != cause {
 		t.Errorf("a refusal from before: got %v", err)
 	}
 	if err := os.Remove(c.path("errors")); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.explain(cause, 0); err != cause {
+	if err := c.explain(cause, "config", 0); err != cause {
 		t.Errorf("no errors to read: got %v", err)
 	}
 }

@@ -82,6 +82,7 @@ func New(s Sources) fs.VirtualDir {
 		{"regions.json", snapshot(d.regionsJSON), d.regionsJSON},
 		{"health", snapshot(d.health), nil},
 		{"errors", snapshot(d.errors), nil},
+		{"limits", limitsFile{d}, nil},
 		{"config", configFile{d}, nil},
 	}
 	return d
@@ -120,19 +121,25 @@ var (
 	_ fs.VirtualFile   = query{}
 	_ fs.VirtualFile   = configFile{}
 	_ fs.VirtualWriter = configFile{}
+	_ fs.VirtualFile   = limitsFile{}
+	_ fs.VirtualWriter = limitsFile{}
+	_ fs.VirtualDir    = usageDir{}
 )
 
 // Names lists the files.
 func (d *directory) Names() []string {
-	names := make([]string, len(d.files))
+	names := make([]string, len(d.files), len(d.files)+1)
 	for i, f := range d.files {
 		names[i] = f.name
 	}
-	return names
+	return append(names, usageName)
 }
 
 // Find finds a file by its name, or by its name with a query: regions?prefix=models%2Fllama.
 func (d *directory) Find(name string) (fs.VirtualNode, bool) {
+	if name == usageName {
+		return fs.VirtualNode{Dir: usageDir{d}}, true
+	}
 	base, text, hasQuery := strings.Cut(name, "?")
 	i := slices.IndexFunc(d.files, func(f file) bool { return f.name == base })
 	if i < 0 {

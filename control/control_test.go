@@ -13,7 +13,7 @@ import (
 
 func TestNames(t *testing.T) {
 	s := newStage(t)
-	want := []string{"version", "stats", "regions", "regions.json", "health", "errors", "config"}
+	want := []string{"version", "stats", "regions", "regions.json", "health", "errors", "limits", "config", "usage"}
 	if got := s.files.Names(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

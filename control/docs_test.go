@@ -29,10 +29,11 @@ func TestDocumentation(t *testing.T) {
 
 // documentedKeys compares each section's table with what the file has.
 func documentedKeys(t *testing.T, text map[string]string) {
-	s := newStage(t)
+	s := newStage(t, node(2, "x", 1))
 	s.front.Losses = []regions.Loss{{What: "w", Why: "y"}}
 	s.tree.Refusals().Add(refusal)
-	keys := map[string][]string{"regions": strings.Fields(s.read(t, "regions"))}
+	heads, _, _ := strings.Cut(s.read(t, "regions"), "\n")
+	keys := map[string][]string{"regions": strings.Fields(heads)}
 	for _, name := range []string{"version", "stats", "health"} {
 		for key := range s.flat(t, name).All() {
 			keys[name] = append(keys[name], patternOf(key))
@@ -41,6 +42,12 @@ func documentedKeys(t *testing.T, text map[string]string) {
 	for pair := range strings.SplitSeq(s.read(t, "errors"), " ") {
 		if key, _, ok := strings.Cut(pair, "="); ok {
 			keys["errors"] = append(keys["errors"], key)
+		}
+	}
+	for _, name := range []string{"limits", "usage/user"} {
+		for pair := range strings.SplitSeq(strings.TrimSpace(s.path(t, name)), " ") {
+			key, _, _ := strings.Cut(pair, "=")
+			keys[strings.TrimSuffix(name, "/user")] = append(keys[strings.TrimSuffix(name, "/user")], key)
 		}
 	}
 	for field := range reflect.TypeFor[Region]().Fields() {

@@ -166,6 +166,27 @@ func (s *stage) read(t testing.TB, name string) string {
 	return string(b)
 }
 
+// path reads the control file at a path.
+func (s *stage) path(t testing.TB, path string) string {
+	t.Helper()
+	dir := s.files
+	for {
+		name, rest, below := strings.Cut(path, "/")
+		n, ok := dir.Find(name)
+		if !ok {
+			t.Fatalf("no %s", name)
+		}
+		if !below {
+			b, err := n.File.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		dir, path = n.Dir, rest
+	}
+}
+
 // flat reads a flat keyed control file.
 func (s *stage) flat(t testing.TB, name string) Flat {
 	t.Helper()

@@ -35,11 +35,11 @@ type Config struct {
 	LogLevel   slog.Level
 	LogFormat  LogFormat
 
-	Writes       Writes
-	Overcommit   bool   // holes of regions do not count
-	UserLimit    string // of each user, as regions.ParseLimits reads it
-	GroupLimit   string
-	ProcessLimit string
+	Writes     Writes
+	Overcommit bool   // holes of regions do not count
+	UserLimit  string // of each user, as regions.ParseLimits reads it
+	GroupLimit string
+	OwnerLimit string
 
 	OnCrashLoop CrashLoop
 }
@@ -133,10 +133,10 @@ func Default() Config {
 		LogLevel:   slog.LevelInfo,
 		LogFormat:  LogText,
 
-		Writes:       WritesAuto,
-		UserLimit:    NoLimit,
-		GroupLimit:   NoLimit,
-		ProcessLimit: NoLimit,
+		Writes:     WritesAuto,
+		UserLimit:  NoLimit,
+		GroupLimit: NoLimit,
+		OwnerLimit: NoLimit,
 
 		OnCrashLoop: CrashLoopEIO,
 	}

@@ -73,7 +73,7 @@ func Keys() []Key {
 			set:  func(c *Config, s string) error { return setSwitch(&c.Overcommit, "overcommit", s) }},
 		limitKey("user", func(c *Config) *string { return &c.UserLimit }),
 		limitKey("group", func(c *Config) *string { return &c.GroupLimit }),
-		limitKey("process", func(c *Config) *string { return &c.ProcessLimit }),
+		limitKey("owner", func(c *Config) *string { return &c.OwnerLimit }),
 		{Name: "ephemeral", Kind: Switch, Values: "true, false",
 			Help: "Whether the memory is returned as soon as the server ends, however it ends.",
 			get:  func(c *Config) string { return strconv.FormatBool(c.Ephemeral) },
@@ -100,7 +100,7 @@ func Keys() []Key {
 	}
 }
 
-// limitKey is the limit of each user, group or process that has none of its own.
+// limitKey is the limit of each user, group or owner (the process that made a region) that has none of its own.
 func limitKey(who string, of func(*Config) *string) Key {
 	return Key{Name: who + "_limit", Live: true, Values: "2G, bytes=2G;regions=100, max",
 		Help: "What each " + who + " may hold, where nothing else is set.",
@@ -115,7 +115,7 @@ func limitKey(who string, of func(*Config) *string) Key {
 		}}
 }
 
-// ParseLimit reads a limit of a user, a group or a process. Max is none.
+// ParseLimit reads a limit of a user, a group or an owner. Max is none.
 func ParseLimit(s string) (regions.Limits, error) {
 	l, err := regions.ParseLimits(regions.Limits{}, s)
 	if err == nil && (l.Reserve != 0 || l.Nodes != 0) {

@@ -30,7 +30,7 @@ writes = "strict"
 overcommit = true
 user_limit = "2G"
 group_limit = "bytes=4G,regions=100"
-process_limit = "max"
+owner_limit = "max"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ process_limit = "max"
 		Size: Size{Bytes: 8 << 30}, Inodes: 1_000_000, Huge: HugeAlways, NUMA: "bind=static:0-1,3", IO: IOCached,
 		AllowOther: Yes, Keep: true, Mode: 0o700, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
 		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
-		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", ProcessLimit: "max",
+		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -118,6 +118,27 @@ func ParseWrites(s string) (accounts.Writes, error) {
 	return w, nil
 }
 
+// FormatWrites writes what ParseWrites reads, "inherit" where nothing is set.
+func FormatWrites(w accounts.Writes) string {
+	for name, x := range writesNames {
+		if x == w {
+			return name
+		}
+	}
+	return "inherit"
+}
+
+// FormatOvercommit writes what a directory's attribute says, "inherit" where nothing is set.
+func FormatOvercommit(o accounts.Overcommit) string {
+	switch o {
+	case accounts.OvercommitOn:
+		return "true"
+	case accounts.OvercommitOff:
+		return "false"
+	}
+	return "inherit"
+}
+
 // settings changes s as an extended attribute of a directory says; value nil takes it away.
 func settings(s accounts.Settings, name string, value []byte) (accounts.Settings, error) {
 	text := strings.TrimSpace(string(value))

@@ -56,7 +56,7 @@ func (m *Manager) takeSubjects(text string) error {
 	return nil
 }
 
-var subjectKinds = []accounts.Kind{accounts.OfUser, accounts.OfGroup, accounts.OfProcess}
+var subjectKinds = []accounts.Kind{accounts.OfUser, accounts.OfGroup, accounts.OfOwner}
 
 // subject is who has limits beside directories.
 type subject struct {
@@ -77,7 +77,7 @@ func parseSubjects(text string) (map[subject]Limits, error) {
 		kind, ok := accounts.ParseKind(words[0])
 		id, err := strconv.ParseUint(words[1], 10, 32)
 		if !ok || kind < accounts.OfUser || err != nil {
-			return nil, fmt.Errorf("%q: want user, group or process, and a number", words[0]+" "+words[1])
+			return nil, fmt.Errorf("%q: want user, group or owner, and a number", words[0]+" "+words[1])
 		}
 		l, err := ParseLimits(Limits{}, words[2])
 		if err != nil {

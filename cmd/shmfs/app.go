@@ -26,7 +26,8 @@ func newApp(sh *shell) *cli.App {
 		Flags:                     []cli.Flag{helpFlag(), versionFlag()},
 		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
 		Commands: []*cli.Command{
-			mountCommand(sh), umountCommand(sh), upgradeCommand(sh), lsCommand(sh), showCommand(sh), statsCommand(sh), doctorCommand(sh),
+			mountCommand(sh), umountCommand(sh), upgradeCommand(sh), lsCommand(sh), showCommand(sh), statsCommand(sh), limitsCommand(sh),
+			usageCommand(sh), doctorCommand(sh),
 			configCommand(sh), versionCommand(sh), completionCommand(sh), manCommand(sh), helpCommand(sh),
 		},
 	}

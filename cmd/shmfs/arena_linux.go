@@ -74,7 +74,7 @@ func (s *serving) manage() {
 func (s *serving) limit(c policy.Config) {
 	book := s.manager.Accounts()
 	for kind, text := range map[accounts.Kind]string{
-		accounts.OfUser: c.UserLimit, accounts.OfGroup: c.GroupLimit, accounts.OfProcess: c.ProcessLimit,
+		accounts.OfUser: c.UserLimit, accounts.OfGroup: c.GroupLimit, accounts.OfOwner: c.OwnerLimit,
 	} {
 		if l, err := policy.ParseLimit(text); err == nil { // which Validate has seen
 			book.SetDefaults(kind, l)

@@ -18,15 +18,18 @@ type arrangement struct {
 // stops at the first argument (package flag), but people write `shmfs mount /mnt/shm --size 8G`.
 func arrange(app *cli.App, args []string) (arrangement, error) {
 	a := arrangement{args: args[:1:1], path: app.Name}
-	commands, flags, rest := app.Commands, app.Flags, args[1:]
+	commands, flags, rest, takes := app.Commands, app.Flags, args[1:], ""
 	for len(commands) > 0 && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
 		c := commandNamed(commands, rest[0])
+		if c == nil && takes != "" {
+			break // an argument of a command that has others below it
+		}
 		if c == nil {
 			return a, unknownCommand(a.path, commands, rest[0])
 		}
 		a.path += " " + c.Name
 		a.args, rest = append(a.args, c.Name), rest[1:]
-		commands, flags = c.Subcommands, c.Flags
+		commands, flags, takes = c.Subcommands, c.Flags, c.ArgsUsage
 	}
 	given, positional, err := splitFlags(a.path, flags, rest)
 	if err != nil {

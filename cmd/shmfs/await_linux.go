@@ -90,6 +90,9 @@ func (s *serving) reload() {
 	}
 }
 
+// limitingKeys are those that limit takes.
+var limitingKeys = []string{"writes", "overcommit", "user_limit", "group_limit", "owner_limit"}
+
 // apply puts changed keys into effect. Whether the regions are kept is looked at when the mount ends.
 func (s *serving) apply(next policy.Config, changed []string) error {
 	if err := next.Validate(); err != nil {
@@ -113,7 +116,9 @@ func (s *serving) apply(next policy.Config, changed []string) error {
 			return err
 		}
 	}
-	s.limit(next)
+	if slices.ContainsFunc(changed, func(key string) bool { return slices.Contains(limitingKeys, key) }) {
+		s.limit(next)
+	}
 	if s.ledger == nil {
 		return nil
 	}

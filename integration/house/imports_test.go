@@ -59,7 +59,7 @@ var importRules = []importRule{
 		"a front end serves fs.Tree; which backend holds the memory is decided by cmd"},
 	{"fs/cgofuse", []string{"fs", "regions"}, []string{sys, cgoFuse},
 		"a front end serves fs.Tree; which backend holds the memory is decided by cmd"},
-	{"control", []string{"regions", "fs", "policy"}, []string{sys},
+	{"control", []string{"regions", "regions/*", "fs", "policy"}, []string{sys},
 		"it prints what the core knows and takes commands; front ends and flags are above and beside it"},
 	{"cmd/*", []string{"regions", "regions/*", "policy", "backends", "backends/*", "fs", "fs/*", "control", "control/*", "cmd/*"},
 		[]string{sys, cli, toml},

@@ -76,7 +76,7 @@ type Settings struct {
 	Overcommit Overcommit
 }
 
-// Kind is whose account it is.
+// Kind is whose account it is. An owner is the process that made a region.
 type Kind uint8
 
 const (
@@ -84,11 +84,11 @@ const (
 	OfDirectory
 	OfUser
 	OfGroup
-	OfProcess
+	OfOwner
 	kinds
 )
 
-var kindNames = [kinds]string{"mount", "directory", "user", "group", "process"}
+var kindNames = [kinds]string{"mount", "directory", "user", "group", "owner"}
 
 func (k Kind) String() string { return kindNames[k] }
 

@@ -101,7 +101,7 @@ func (b *Book) owners(o Owner) [3]*account {
 	all[0] = b.subject(OfUser, o.User)
 	all[1] = b.subject(OfGroup, o.Group)
 	if o.Process != 0 {
-		all[2] = b.subject(OfProcess, o.Process)
+		all[2] = b.subject(OfOwner, o.Process)
 	}
 	return all
 }
@@ -130,8 +130,8 @@ func (b *Book) limitsOf(k Kind, id uint32) Limits {
 
 // forgetEmpty forgets an account of a process that holds nothing: there is no end to them.
 func (b *Book) forgetEmpty(a *account) {
-	if a != nil && a.kind == OfProcess && a.used == (Amount{}) {
-		delete(b.subjects[OfProcess], uint32(a.id))
+	if a != nil && a.kind == OfOwner && a.used == (Amount{}) {
+		delete(b.subjects[OfOwner], uint32(a.id))
 	}
 }
 

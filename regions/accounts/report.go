@@ -68,6 +68,30 @@ func (b *Book) Accounts(k Kind) []State {
 	return all
 }
 
+// Limited answers the accounts that have settings of their own, the mount's first.
+func (b *Book) Limited() []State {
+	b.mu.Lock()
+	all := []State{}
+	for _, a := range b.dirs {
+		if a != b.root && a.settings != (Settings{}) {
+			all = append(all, a.state())
+		}
+	}
+	for k := OfUser; k < kinds; k++ {
+		for id, l := range b.explicit[k] {
+			s := State{Kind: k, ID: uint64(id), Settings: Settings{Limits: l}}
+			if a := b.subjects[k][id]; a != nil {
+				s = a.state()
+			}
+			all = append(all, s)
+		}
+	}
+	mount := b.root.state()
+	b.mu.Unlock()
+	slices.SortFunc(all, func(x, y State) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ID, y.ID)) })
+	return append([]State{mount}, all...)
+}
+
 // Explicit answers the limits that were set for single users, groups or processes.
 func (b *Book) Explicit(k Kind) map[uint32]Limits {
 	b.mu.Lock()

@@ -1,0 +1,200 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
+	"github.com/shmfs/shmfs/regions/accounts"
+)
+
+// limitsFile is `limits`: a line for the mount and for each directory, user, group or owner that has limits of its own;
+// and one change a write.
+type limitsFile struct{ d *directory }
+
+func (f limitsFile) Snapshot(context.Context) ([]byte, error) {
+	m := f.d.sources.Tree().Arena()
+	m.Refresh()
+	var p pairs
+	for _, s := range m.Accounts().Limited() {
+		writeLimits(&p, nameOf(m, &s), &s)
+	}
+	return p.b, nil
+}
+
+// nameOf answers what an account is called beside its kind.
+func nameOf(m *regions.Manager, s *accounts.State) string {
+	switch s.Kind {
+	case accounts.Mount:
+		return ""
+	case accounts.OfDirectory:
+		return m.Path(regions.NodeID(s.ID))
+	}
+	return strconv.FormatUint(s.ID, 10)
+}
+
+func writeLimits(p *pairs, name string, s *accounts.State) {
+	l := &s.Settings.Limits
+	p.add("subject", s.Kind.String())
+	p.add("name", name)
+	for _, x := range []struct {
+		key string
+		n   int64
+	}{
+		{"bytes", l.Bytes}, {"regions", l.Regions}, {"nodes", l.Nodes}, {"largest", l.Largest},
+		{"soft_bytes", l.SoftBytes}, {"soft_regions", l.SoftRegions},
+	} {
+		p.add(x.key, maxOr(x.n))
+	}
+	p.add("reserve", strconv.FormatInt(l.Reserve, 10))
+	p.add("writes", regions.FormatWrites(s.Settings.Writes))
+	p.add("overcommit", regions.FormatOvercommit(s.Settings.Overcommit))
+	p.add("promised", strconv.FormatInt(s.Used.Bytes, 10))
+	p.add("reserved", strconv.FormatInt(s.Kept, 10))
+	p.add("promised_regions", strconv.FormatInt(s.Used.Regions, 10))
+	p.add("promised_nodes", strconv.FormatInt(s.Used.Nodes, 10))
+	p.end()
+}
+
+func maxOr(n int64) string {
+	if n == 0 {
+		return "max"
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// Write changes limits: "directory models bytes=2G", "user 1000 regions=100", "mount largest=1G". A name with a space
+// is in double quotes. Every refusal has a reason and a remedy, so that it is found in `errors`.
+func (f limitsFile) Write(_ context.Context, _ fs.Caller, command []byte) error {
+	err := f.write(strings.TrimSpace(string(command)))
+	var r *regions.Refusal
+	if err == nil || errors.As(err, &r) {
+		return err
+	}
+	return &regions.Refusal{Code: fs.CodeOf(err), Reason: fmt.Sprintf("%s: %v", oneLine(string(command)), err),
+		Remedy: "write a subject and limits, such as: directory models bytes=2G,regions=100", Err: err}
+}
+
+func (f limitsFile) write(line string) error {
+	if strings.ContainsAny(line, "\n\r\x00") {
+		return fmt.Errorf("more than one line in one write: %w", regions.Invalid)
+	}
+	word, rest, _ := strings.Cut(line, " ")
+	kind, ok := accounts.ParseKind(word)
+	if !ok {
+		return fmt.Errorf("no subject is called %q: want mount, directory, user, group or owner: %w", word, regions.Invalid)
+	}
+	m, id := f.d.sources.Tree().Arena(), uint64(0)
+	if kind != accounts.Mount {
+		name, after, err := cutWord(strings.TrimSpace(rest))
+		if err != nil {
+			return fmt.Errorf("%w: %w", err, regions.Invalid)
+		}
+		rest = after
+		if id, err = idOf(m, kind, name); err != nil {
+			return err
+		}
+	}
+	return setLimit(m, kind, id, strings.TrimSpace(rest))
+}
+
+// idOf answers a directory's node, or a user's, group's or process's number.
+func idOf(m *regions.Manager, kind accounts.Kind, name string) (uint64, error) {
+	if kind != accounts.OfDirectory {
+		n, err := strconv.ParseUint(name, 10, 32)
+		if err != nil {
+			return 0, fmt.Errorf("%s %q: want a number: %w", kind, name, regions.Invalid)
+		}
+		return n, nil
+	}
+	a, err := find(m, strings.Trim(name, "/"))
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("directory %q: %w", name, err)
+	case !a.IsDir():
+		return 0, fmt.Errorf("%q: %w", name, regions.NotDir)
+	}
+	return uint64(a.Node), nil
+}
+
+// setLimit sets limits, or one of the other settings of a directory.
+func setLimit(m *regions.Manager, kind accounts.Kind, id uint64, text string) error {
+	key, value, _ := strings.Cut(text, "=")
+	attribute := map[string]string{"writes": regions.WritesXattr, "overcommit": regions.OvercommitXattr}[key]
+	if attribute == "" {
+		return m.SetLimits(kind, id, text)
+	}
+	if kind != accounts.OfDirectory {
+		return fmt.Errorf("%s is set for a directory, or for all with %s=%s > .ctl/config: %w", key, key, value, regions.Invalid)
+	}
+	if value != "inherit" {
+		return m.Setxattr(regions.NodeID(id), attribute, []byte(value), 0)
+	}
+	if err := m.Removexattr(regions.NodeID(id), attribute); err != nil && !errors.Is(err, regions.NoData) {
+		return err
+	}
+	return nil
+}
+
+// Limit is a line of `limits`. No limit is regions.Unlimited.
+type Limit struct {
+	Subject         string `json:"subject"` // mount, directory, user, group, owner
+	Name            string `json:"name"`    // a path, or a number; "" for the mount
+	Bytes           int64  `json:"bytes"`
+	Regions         int64  `json:"regions"`
+	Nodes           int64  `json:"nodes"`
+	Largest         int64  `json:"largest"`
+	SoftBytes       int64  `json:"soft_bytes"`
+	SoftRegions     int64  `json:"soft_regions"`
+	Reserve         int64  `json:"reserve"`
+	Writes          string `json:"writes"`     // auto, strict, fast, inherit
+	Overcommit      string `json:"overcommit"` // true, false, inherit
+	Promised        int64  `json:"promised"`
+	Reserved        int64  `json:"reserved"` // below it, and not used
+	PromisedRegions int64  `json:"promised_regions"`
+	PromisedNodes   int64  `json:"promised_nodes"`
+}
+
+// ReadLimits reads `limits`.
+func ReadLimits(r io.Reader) ([]Limit, error) {
+	var all []Limit
+	lines := newLines(r)
+	for lines.Scan() {
+		p, err := parsePairs(lines.Text())
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+		}
+		x := Limit{Subject: p["subject"], Name: p["name"], Writes: p["writes"], Overcommit: p["overcommit"]}
+		err = numbers(p, map[string]*int64{
+			"bytes": &x.Bytes, "regions": &x.Regions, "nodes": &x.Nodes, "largest": &x.Largest, "soft_bytes": &x.SoftBytes,
+			"soft_regions": &x.SoftRegions, "reserve": &x.Reserve, "promised": &x.Promised, "reserved": &x.Reserved,
+			"promised_regions": &x.PromisedRegions, "promised_nodes": &x.PromisedNodes,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+		}
+		all = append(all, x)
+	}
+	return all, lines.Err()
+}
+
+// numbers reads integers, regions.Unlimited for max.
+func numbers(p map[string]string, into map[string]*int64) error {
+	for key, n := range into {
+		if p[key] == "max" {
+			*n = regions.Unlimited
+			continue
+		}
+		v, err := strconv.ParseInt(p[key], 10, 64)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		*n = v
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions/accounts"
+)
+
+// usageName is the directory of usageDir.
+const usageName = "usage"
+
+// usageKinds are its files.
+var usageKinds = []accounts.Kind{accounts.OfDirectory, accounts.OfUser, accounts.OfGroup, accounts.OfOwner}
+
+// usageDir is `usage`: a file a kind of subject, in which each one that holds something has a line.
+type usageDir struct{ d *directory }
+
+// Names lists the files.
+func (u usageDir) Names() []string {
+	names := make([]string, len(usageKinds))
+	for i, k := range usageKinds {
+		names[i] = k.String()
+	}
+	return names
+}
+
+// Find finds a file.
+func (u usageDir) Find(name string) (fs.VirtualNode, bool) {
+	if !slices.Contains(u.Names(), name) {
+		return fs.VirtualNode{}, false
+	}
+	kind, _ := accounts.ParseKind(name)
+	return fs.VirtualNode{File: usageFile{u.d, kind}}, true
+}
+
+// usageFile tells what each subject of one kind holds. The sums are kept, and not found by a walk.
+type usageFile struct {
+	d    *directory
+	kind accounts.Kind
+}
+
+func (u usageFile) Snapshot(ctx context.Context) ([]byte, error) {
+	m := u.d.sources.Tree().Arena()
+	m.Refresh()
+	var p pairs
+	for _, s := range m.Accounts().Accounts(u.kind) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		writeUsage(&p, nameOf(m, &s), &s)
+	}
+	return p.b, nil
+}
+
+func writeUsage(p *pairs, name string, s *accounts.State) {
+	p.add("name", name)
+	for _, x := range []struct {
+		key string
+		n   int64
+	}{
+		{"promised", s.Used.Bytes}, {"resident", s.Used.Resident}, {"unlinked", s.Used.Unlinked}, {"reserved", s.Kept},
+		{"regions", s.Used.Regions}, {"nodes", s.Used.Nodes},
+		{"peak_promised", s.Peak.Bytes}, {"peak_regions", s.Peak.Regions},
+	} {
+		p.add(x.key, strconv.FormatInt(x.n, 10))
+	}
+	p.end()
+}
+
+// Usage is a line of one of the files of `usage`.
+type Usage struct {
+	Name         string `json:"name"` // a path, or a number
+	Promised     int64  `json:"promised"`
+	Resident     int64  `json:"resident"`
+	Unlinked     int64  `json:"unlinked"` // of promised: of regions without a name
+	Reserved     int64  `json:"reserved"` // for directories below, and not used
+	Regions      int64  `json:"regions"`
+	Nodes        int64  `json:"nodes"` // regions, directories and others
+	PeakPromised int64  `json:"peak_promised"`
+	PeakRegions  int64  `json:"peak_regions"`
+}
+
+// ReadUsage reads one of the files of `usage`.
+func ReadUsage(r io.Reader) ([]Usage, error) {
+	var all []Usage
+	lines := newLines(r)
+	for lines.Scan() {
+		p, err := parsePairs(lines.Text())
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+		}
+		x := Usage{Name: p["name"]}
+		err = numbers(p, map[string]*int64{
+			"promised": &x.Promised, "resident": &x.Resident, "unlinked": &x.Unlinked, "reserved": &x.Reserved,
+			"regions": &x.Regions, "nodes": &x.Nodes, "peak_promised": &x.PeakPromised, "peak_regions": &x.PeakRegions,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+		}
+		all = append(all, x)
+	}
+	return all, lines.Err()
+}
