@@ -14,15 +14,18 @@ import (
 func TestNames(t *testing.T) {
 	s := newStage(t)
 	want := []string{"version", "stats", "regions", "regions.json", "health", "errors", "limits", "config", "usage"}
+	if n, ok := s.files.Find("usage"); !ok || n.Dir == nil || !slices.Equal(n.Dir.Names(), []string{"directory", "user", "group", "owner"}) {
+		t.Errorf("usage: got %+v, %v", n, ok)
+	}
 	if got := s.files.Names(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	for _, name := range want {
+	for _, name := range want[:len(want)-1] {
 		n, ok := s.files.Find(name)
 		if !ok || n.File == nil || n.Dir != nil {
 			t.Errorf("%s: got %+v, %v", name, n, ok)
 		}
-		if _, writable := n.File.(fs.VirtualWriter); writable != (name == "config") {
+		if _, writable := n.File.(fs.VirtualWriter); writable != (name == "config" || name == "limits") {
 			t.Errorf("%s: writable %v", name, writable)
 		}
 	}

@@ -172,7 +172,10 @@ func (m *Manager) set(node NodeID, name string, value []byte, store func() error
 	if err != nil {
 		return invalid(err)
 	}
-	if err := m.fits(n, old, next); err != nil {
+	if name == LimitXattr && NodeID(n) == RootNode && next.Limits.Bytes != 0 {
+		return &Refusal{Code: Invalid, Reason: "the bytes of the mount are its size", Remedy: "echo size=16G > .ctl/config"}
+	}
+	if err := m.fits(n, next); err != nil {
 		return err
 	}
 	if e := m.accounts.SetSettings(n, next, false); e != nil {
@@ -186,10 +189,7 @@ func (m *Manager) set(node NodeID, name string, value []byte, store func() error
 }
 
 // fits refuses settings that contradict each other.
-func (m *Manager) fits(n accounts.Node, old, next accounts.Settings) error {
-	if NodeID(n) == RootNode && next.Limits.Bytes != old.Limits.Bytes {
-		return &Refusal{Code: Invalid, Reason: "the bytes of the mount are its size", Remedy: "echo size=16G > .ctl/config"}
-	}
+func (m *Manager) fits(n accounts.Node, next accounts.Settings) error {
 	if NodeID(n) == RootNode && next.Reserve != 0 {
 		return &Refusal{Code: Invalid, Reason: "the mount has nothing to reserve from", Remedy: "reserve for a directory"}
 	}
