@@ -243,6 +243,12 @@ type Resizer interface {
 	Resize(bytes, nodes int64) error
 }
 
+// Noticer is an arena that tells which regions were written to past it, a moment after. It ends when the answer is
+// closed.
+type Noticer interface {
+	Notice(fn func(NodeID)) (io.Closer, error)
+}
+
 // Pather is an arena that tells where a node stands in the tree, for messages: relative to the root, "" for the root
 // itself.
 type Pather interface {

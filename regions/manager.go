@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmfs/shmfs/regions/accounts"
@@ -24,6 +25,8 @@ type Manager struct {
 	adriftMu sync.Mutex // guards adrift; taken alone
 	adrift   map[NodeID]struct{}
 	crossed  func(Crossing)
+	unnamed  atomic.Int64 // when a region that is in use lost its last name, in ns since 1970
+	noticing atomic.Bool  // whether writes that did not ask are noticed
 }
 
 var _ Arena = (*Manager)(nil)

@@ -71,7 +71,8 @@ func (m *Manager) ask(question func() *accounts.Exceeded) error {
 // reclaim looks whether regions without a name are gone meanwhile. It answers whether it is worth to ask again.
 func (m *Manager) reclaim() bool {
 	freed := m.sweep()
-	return m.accounts.Dying() > 0 || freed
+	lately := time.Since(time.Unix(0, m.unnamed.Load())) < reclaimTries*reclaimPause // its release may be on its way
+	return freed || lately || m.accounts.Dying() > 0
 }
 
 // sweep gives back regions without a name that were mapped when the kernel forgot them, and are not any more.
@@ -242,6 +243,9 @@ func (m *Manager) unlinked(a *Attr, dir NodeID) {
 	if !a.IsDir() {
 		held := a.Nlink == 0 && a.IsRegion() && m.users.settle(a.Node)
 		m.accounts.Unlinked(n, accounts.Node(dir), a.Nlink > 0, held)
+		if held {
+			m.unnamed.Store(time.Now().UnixNano())
+		}
 	} else if a.Nlink == 0 {
 		m.accounts.DirectoryRemoved(n)
 	}

@@ -3,6 +3,7 @@ package regions
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/shmfs/shmfs/regions/accounts"
 )
@@ -149,5 +150,17 @@ func (m *Manager) WritesAsk(node NodeID, access Access) bool {
 	case accounts.WritesFast:
 		return false
 	}
-	return access&ReadAccess == 0
+	return access&ReadAccess == 0 || !m.noticing.Load()
+}
+
+// Notice begins to take note of what grows without asking. Where that cannot be had, everything asks. It ends when the
+// answer is closed.
+func (m *Manager) Notice() (io.Closer, error) {
+	n, ok := m.Arena.(Noticer)
+	if !ok {
+		return nil, NotSupported
+	}
+	c, err := n.Notice(func(n NodeID) { m.Getattr(n) })
+	m.noticing.Store(err == nil)
+	return c, err
 }

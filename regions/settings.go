@@ -64,6 +64,11 @@ type subject struct {
 	id   uint32
 }
 
+// line writes limits as parseSubjects reads them.
+func (x subject) line(l Limits) string {
+	return fmt.Sprintf("%s %d %s\n", x.kind, x.id, FormatLimits(l))
+}
+
 func parseSubjects(text string) (map[subject]Limits, error) {
 	all := map[subject]Limits{}
 	for line := range strings.Lines(text) {
@@ -134,7 +139,7 @@ func (m *Manager) setSubject(x subject, text string) error {
 		}
 		for id, l := range all {
 			if l != (Limits{}) {
-				fmt.Fprintf(&b, "%s %d %s\n", k, id, FormatLimits(l))
+				b.WriteString(subject{k, id}.line(l))
 			}
 		}
 	}

@@ -399,3 +399,61 @@ func TestPinsAreLimited(t *testing.T) {
 		t.Errorf("when there is room again: %v", err)
 	}
 }
+
+func TestNoticeTellsOfWrites(t *testing.T) {
+	a := detached(t, Options{})
+	written, other := region(t, a, "written"), region(t, a, "other")
+	told := make(chan regions.NodeID, 64)
+	n, err := a.Notice(func(n regions.NodeID) { told <- n })
+	if err != nil {
+		t.Skipf("no fanotify here: %v", err)
+	}
+	f, err := a.Open(written.Node, regions.WriteAccess)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte("x"), 100); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-told:
+		if got != written.Node {
+			t.Errorf("told of %v, want %v (the other is %v)", got, written.Node, other.Node)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("nobody told of the write")
+	}
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := f.WriteAt([]byte("x"), 200); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-told:
+		t.Errorf("told of %v after the end", got)
+	case <-time.After(10 * noticePause):
+	}
+}
+
+func TestWhatIsNoEventIsNoNode(t *testing.T) {
+	whole := []byte{eventSize, 0, 0, 0}
+	whole = append(whole, make([]byte, eventSize-4)...)
+	whole[metadataSize], whole[handleAt], whole[handleAt+4] = infoFID, handleBytes, handleKind
+	whole[handleAt+8], whole[handleAt+12] = 7, 9
+	if got := writtenIn(whole); len(got) != 1 {
+		t.Errorf("got %v, want one node", got)
+	} else if _, ok := got[regions.MakeNodeID(7, 9)]; !ok {
+		t.Errorf("got %v, want %v", got, regions.MakeNodeID(7, 9))
+	}
+	for i := range whole {
+		if got := writtenIn(whole[:i]); len(got) != 0 {
+			t.Errorf("%d bytes: got %v", i, got)
+		}
+	}
+	whole[handleAt] = 8 // another file system's handle
+	if got := writtenIn(whole); len(got) != 0 {
+		t.Errorf("another handle: got %v", got)
+	}
+}

@@ -234,7 +234,7 @@ func TestLimitsHoldWhateverGrows(t *testing.T) {
 	for _, io := range []string{"auto", "cached"} {
 		t.Run(io, func(t *testing.T) {
 			m := serve(t, "--io="+io, "--size=1G", "--huge=never", "--mode=1777")
-			makeReachable(t, filepath.Dir(m.dir))
+			makeReachable(t, m.dir)
 			for _, k := range kindsOfLimit {
 				t.Run(k.name, func(t *testing.T) {
 					for _, w := range waysToGrow {
