@@ -48,7 +48,7 @@ func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, er
 // reclaimTries and reclaimPause bound how long a refusal is put off while memory is about to come back: that of regions
 // that were removed a moment ago, and that the kernel has yet to forget.
 const (
-	reclaimTries = 20
+	reclaimTries = 200
 	reclaimPause = 500 * time.Microsecond
 )
 
@@ -56,10 +56,15 @@ const (
 func (m *Manager) ask(question func() *accounts.Exceeded) error {
 	m.adopted()
 	e := question()
-	for try := 0; e != nil && try < reclaimTries && m.reclaim(); try++ {
-		if e = question(); e != nil {
-			time.Sleep(reclaimPause)
+	for try := 0; e != nil && try < reclaimTries; try++ {
+		again := m.reclaim()
+		if e = question(); e == nil || !again {
+			break
 		}
+		time.Sleep(reclaimPause)
+	}
+	if e != nil {
+		m.vain.Store(m.accounts.Deaths())
 	}
 	m.tellCrossings()
 	if e != nil {
@@ -68,11 +73,12 @@ func (m *Manager) ask(question func() *accounts.Exceeded) error {
 	return nil
 }
 
-// reclaim looks whether regions without a name are gone meanwhile. It answers whether it is worth to ask again.
+// reclaim looks whether regions without a name are gone meanwhile. It answers whether it is worth to wait for more: not
+// if it was in vain before, and nothing has lost its last name since.
 func (m *Manager) reclaim() bool {
 	freed := m.sweep()
 	lately := time.Since(time.Unix(0, m.unnamed.Load())) < reclaimTries*reclaimPause // its release may be on its way
-	return freed || lately || m.accounts.Dying() > 0
+	return freed || lately || m.accounts.Dying() > 0 && m.accounts.Deaths() != m.vain.Load()
 }
 
 // sweep gives back regions without a name that were mapped when the kernel forgot them, and are not any more.
@@ -84,6 +90,7 @@ func (m *Manager) sweep() (freed bool) {
 	}
 	m.adriftMu.Unlock()
 	for _, n := range all {
+		m.users.settle(n)
 		if _, err := m.Arena.Getattr(n); err == nil {
 			continue
 		}

@@ -280,7 +280,7 @@ func TestLimitsCommands(t *testing.T) {
 	}
 	wantErrno(t, "a region", growTo(filepath.Join(d, "f"), 2<<20), 0)
 	r := shmfs(t, "limits", m.dir)
-	for _, want := range []string{"directory  2.0M      2.0M   1        5", "auto    \"a dir\"", "user       0         1.0M"} {
+	for _, want := range []string{"directory  2.0M      2.0M   1        5", "auto    a dir", "user       0         1.0M"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("no %q in:\n%s%s", want, r.stdout, r.stderr)
 		}

@@ -17,6 +17,7 @@ type Book struct {
 	several  map[*file]struct{} // those that have more than one home
 	nameless map[Node]*file
 	dying    int // of nameless: held by nobody
+	deaths   uint64
 	subjects [kinds]map[uint32]*account
 	defaults [kinds]Limits
 	explicit [kinds]map[uint32]Limits
