@@ -16,7 +16,7 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// registrar registers files as backing: go-fuse's server, or a test's.
+// registrar registers files as backing: the connection, or a test's.
 type registrar interface {
 	RegisterBackingFd(*fuse.BackingMap) (int32, syscall.Errno)
 	UnregisterBackingFd(int32) syscall.Errno
@@ -44,8 +44,8 @@ type backing struct {
 
 // tryPassthrough registers a file, and answers why it cannot be done. The file is a memfd, which is to the kernel what
 // the arena's are, and can be had when the arena is full.
-func tryPassthrough(m *regions.Manager, kernel *fuse.Server) (*backings, error) {
-	if kernel.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH == 0 {
+func tryPassthrough(m *regions.Manager, kernel *device) (*backings, error) {
+	if kernel.init.Flags64()&fuse.CAP_PASSTHROUGH == 0 {
 		return nil, errors.New("the kernel does not offer FUSE passthrough (Linux 6.9 with CONFIG_FUSE_PASSTHROUGH does)")
 	}
 	b, err := newBackings(m, kernel)

@@ -14,7 +14,7 @@ import (
 
 // Mknod makes a FIFO, a socket, a device node or a region.
 func (s *Server) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
-	c := s.begin(fs.OpMknod, &in.InHeader, name)
+	c := s.receive(fs.OpMknod, &in.InHeader, name)
 	c.caller.Umask = in.Umask
 	defer c.making().End()
 	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: in.Mode, Rdev: in.Rdev})
@@ -23,7 +23,7 @@ func (s *Server) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fu
 
 // Mkdir makes a directory.
 func (s *Server) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
-	c := s.begin(fs.OpMkdir, &in.InHeader, name)
+	c := s.receive(fs.OpMkdir, &in.InHeader, name)
 	c.caller.Umask = in.Umask
 	defer c.making().End()
 	mode := in.Mode&regions.ModePerm | regions.TypeDir
@@ -33,7 +33,7 @@ func (s *Server) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fu
 
 // Symlink makes a symlink.
 func (s *Server) Symlink(_ <-chan struct{}, h *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
-	c := s.begin(fs.OpSymlink, h, name)
+	c := s.receive(fs.OpSymlink, h, name)
 	defer c.making().End()
 	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: regions.TypeSymlink | 0o777, Target: target})
 	return c.entry(out, a, err)
@@ -41,7 +41,7 @@ func (s *Server) Symlink(_ <-chan struct{}, h *fuse.InHeader, target, name strin
 
 // Create makes a region and opens it; without O_EXCL it opens one that is there already.
 func (s *Server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
-	c := s.begin(fs.OpCreate, &in.InHeader, name)
+	c := s.receive(fs.OpCreate, &in.InHeader, name)
 	c.caller.Umask = in.Umask
 	access := accessOf(in.Flags)
 	if a, fh, ok := c.createdBefore(); ok {
@@ -59,7 +59,7 @@ func (s *Server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 
 // Tmpfile makes a region without a name and opens it.
 func (s *Server) Tmpfile(_ <-chan struct{}, in *fuse.CreateIn, out *fuse.CreateOut) fuse.Status {
-	c := s.begin(fs.OpTmpfile, &in.InHeader, "")
+	c := s.receive(fs.OpTmpfile, &in.InHeader, "")
 	c.caller.Umask = in.Umask
 	access := accessOf(in.Flags)
 	a, fh, ok := c.createdBefore()

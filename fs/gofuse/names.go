@@ -11,7 +11,7 @@ import (
 
 // Lookup resolves a name. That there is none is an answer too, and the kernel keeps it.
 func (s *Server) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
-	c := s.begin(fs.OpLookup, h, name)
+	c := s.receive(fs.OpLookup, h, name)
 	a, err := s.tree.Lookup(c.node, name)
 	if err == regions.NotFound && !c.node.Virtual() {
 		out.SetEntryTimeout(longValid) // NodeId 0
@@ -32,14 +32,14 @@ func (s *Server) Forget(node, _ uint64) {
 
 // Readlink answers a symlink's target.
 func (s *Server) Readlink(_ <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
-	c := s.begin(fs.OpReadlink, h, "")
+	c := s.receive(fs.OpReadlink, h, "")
 	target, err := s.tree.Readlink(c.node)
 	return []byte(target), c.end(err)
 }
 
 // Link gives a node one more name.
 func (s *Server) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
-	c := s.begin(fs.OpLink, &in.InHeader, name)
+	c := s.receive(fs.OpLink, &in.InHeader, name)
 	n := regions.NodeID(in.Oldnodeid)
 	a, err := s.tree.Link(n, c.node, name)
 	if made, ok := c.linked(n, err); ok {
@@ -50,7 +50,7 @@ func (s *Server) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse
 
 // Unlink takes a name away.
 func (s *Server) Unlink(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
-	c := s.begin(fs.OpUnlink, h, name)
+	c := s.receive(fs.OpUnlink, h, name)
 	a, err := s.tree.Unlink(c.node, name)
 	if c.gone(err) {
 		return c.end(nil)
@@ -61,7 +61,7 @@ func (s *Server) Unlink(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.S
 
 // Rmdir takes an empty directory away.
 func (s *Server) Rmdir(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
-	c := s.begin(fs.OpRmdir, h, name)
+	c := s.receive(fs.OpRmdir, h, name)
 	_, err := s.tree.Rmdir(c.node, name)
 	if c.gone(err) {
 		err = nil
@@ -71,7 +71,7 @@ func (s *Server) Rmdir(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.St
 
 // Rename moves a name.
 func (s *Server) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName string) fuse.Status {
-	c := s.begin(fs.OpRename, &in.InHeader, name)
+	c := s.receive(fs.OpRename, &in.InHeader, name)
 	flags := regions.RenameFlags(in.Flags)
 	slot, done := c.swapping(flags)
 	defer slot.End()

@@ -26,7 +26,6 @@ type mount struct {
 	keeper  *exec.Cmd
 	stderr  bytes.Buffer
 	waiting string // file that counts requests in flight
-	stops   bool   // whether servers are stopped before they are killed
 }
 
 // begin mounts, and makes the kernel's count of requests readable.
@@ -178,18 +177,19 @@ func (m *mount) next(o Options, random *rand.Rand, last int) (int, error) {
 }
 
 // kill kills the server at a moment when a request is in flight. It waits for one that is not last, which was killed
-// before.
+// before, and lets it live for a random time: while it starts, takes over, and serves.
 func (m *mount) kill(random *rand.Rand, last int) (int, error) {
+	const longest = 40 * time.Millisecond
+	lives, seen := time.Duration(random.Int64N(int64(longest))), 0
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
 		pid := m.server()
 		if pid == 0 || pid == last {
 			time.Sleep(100 * time.Microsecond)
 			continue
 		}
-		if m.stops {
-			if err := stopProcess(pid); err != nil {
-				return 0, err
-			}
+		if pid != seen {
+			seen = pid
+			time.Sleep(lives)
 		}
 		n, err := m.inFlight()
 		if err != nil {
@@ -198,30 +198,9 @@ func (m *mount) kill(random *rand.Rand, last int) (int, error) {
 		if n > 0 {
 			return pid, syscall.Kill(pid, syscall.SIGKILL)
 		}
-		if m.stops {
-			syscall.Kill(pid, syscall.SIGCONT)
-		}
 		time.Sleep(time.Duration(random.IntN(500)) * time.Microsecond)
 	}
 	return 0, errors.New("nobody served, or nobody asked, for 10 s: " + m.stderr.String())
-}
-
-// stopProcess stops a process, and waits until all of it has.
-func stopProcess(pid int) error {
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		return err
-	}
-	for {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			return err
-		}
-		_, after, _ := strings.Cut(string(b), ") ")
-		if after[0] == 'T' || after[0] == 'Z' {
-			return nil
-		}
-		time.Sleep(20 * time.Microsecond)
-	}
 }
 
 func region(i int) string { return fmt.Sprintf("all/%04d", i) }
