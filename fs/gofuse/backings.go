@@ -33,6 +33,7 @@ type backings struct {
 
 	mu    sync.Mutex // guards nodes; held while the kernel registers (some microseconds)
 	nodes map[regions.NodeID]*backing
+	kept  int // how many of them are kept
 }
 
 type backing struct {
@@ -145,8 +146,17 @@ func (b *backings) keep(n regions.NodeID) bool {
 	if x == nil || x.cached {
 		return false
 	}
-	x.kept = true
+	if !x.kept {
+		x.kept = true
+		b.kept++
+	}
 	return true
+}
+
+func (b *backings) keepsSome() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kept > 0
 }
 
 // forget ends a kept backing.
@@ -160,6 +170,9 @@ func (b *backings) forget(n regions.NodeID) {
 
 func (b *backings) dropLocked(n regions.NodeID, x *backing) {
 	delete(b.nodes, n)
+	if x.kept {
+		b.kept--
+	}
 	switch {
 	case x.cached:
 	case b.ledger != nil:

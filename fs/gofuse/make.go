@@ -5,6 +5,7 @@ package gofuse
 import (
 	"errors"
 	"syscall"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -16,27 +17,43 @@ import (
 func (s *Server) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
 	c := s.receive(fs.OpMknod, &in.InHeader, name)
 	c.caller.Umask = in.Umask
-	defer c.making().End()
-	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: in.Mode, Rdev: in.Rdev})
-	return c.entry(out, a, err)
+	return c.make(out, fs.NewNode{Mode: in.Mode, Rdev: in.Rdev})
 }
 
 // Mkdir makes a directory.
 func (s *Server) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
 	c := s.receive(fs.OpMkdir, &in.InHeader, name)
 	c.caller.Umask = in.Umask
-	defer c.making().End()
-	mode := in.Mode&regions.ModePerm | regions.TypeDir
-	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: mode})
-	return c.entry(out, a, err)
+	return c.make(out, fs.NewNode{Mode: in.Mode&regions.ModePerm | regions.TypeDir})
 }
 
 // Symlink makes a symlink.
 func (s *Server) Symlink(_ <-chan struct{}, h *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
 	c := s.receive(fs.OpSymlink, h, name)
+	return c.make(out, fs.NewNode{Mode: regions.TypeSymlink | 0o777, Target: target})
+}
+
+func (c *call) make(out *fuse.EntryOut, n fs.NewNode) fuse.Status {
 	defer c.making().End()
-	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: regions.TypeSymlink | 0o777, Target: target})
+	var a regions.Attr
+	err := c.server.withRoom(func() (err error) {
+		a, err = c.server.tree.Make(c.caller, c.node, c.name, n)
+		return err
+	})
 	return c.entry(out, a, err)
+}
+
+// withRoom makes a node. A node that lost its last name has its room until the kernel forgets it, and the request that
+// says so may come after the next one that makes a node. So a full arena is asked again, for some milliseconds, while
+// there are such nodes.
+func (s *Server) withRoom(attempt func() error) error {
+	const tries, pause = 5, time.Millisecond
+	err := attempt()
+	for i := 0; i < tries && errors.Is(err, regions.NoSpace) && s.holdsNameless(); i++ {
+		time.Sleep(pause)
+		err = attempt()
+	}
+	return err
 }
 
 // Create makes a region and opens it; without O_EXCL it opens one that is there already.
@@ -48,7 +65,12 @@ func (s *Server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 		return c.created(out, a, fh, access, nil)
 	}
 	defer c.making().End()
-	a, fh, err := s.tree.Create(c.caller, c.node, name, in.Mode, access)
+	var a regions.Attr
+	var fh uint64
+	err := s.withRoom(func() (err error) {
+		a, fh, err = s.tree.Create(c.caller, c.node, name, in.Mode, access)
+		return err
+	})
 	if errors.Is(err, regions.Exists) && in.Flags&syscall.O_EXCL == 0 {
 		if a, err = s.tree.Lookup(c.node, name); err == nil {
 			fh, err = s.tree.Open(interruptible(cancel), c.caller, a.Node, access)
@@ -65,7 +87,10 @@ func (s *Server) Tmpfile(_ <-chan struct{}, in *fuse.CreateIn, out *fuse.CreateO
 	a, fh, ok := c.createdBefore()
 	var err error
 	if !ok {
-		a, fh, err = s.tree.Tmpfile(c.caller, c.node, in.Mode, access)
+		err = s.withRoom(func() (err error) {
+			a, fh, err = s.tree.Tmpfile(c.caller, c.node, in.Mode, access)
+			return err
+		})
 	}
 	status := c.created(out, a, fh, access, err)
 	s.nameless(&a, err)

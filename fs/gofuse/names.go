@@ -106,6 +106,12 @@ func (s *Server) nameless(a *regions.Attr, err error) {
 	}
 }
 
+// holdsNameless answers whether there are nodes without a name.
+func (s *Server) holdsNameless() bool {
+	u, ok := s.tree.Arena().Inner().(unpinner)
+	return ok && u.Pinned() > 0 || s.backings != nil && s.backings.keepsSome()
+}
+
 // fewPins is how many nameless nodes the arena may hold before they are registered just to be held: most of them are
 // forgotten at once.
 const fewPins = 64
