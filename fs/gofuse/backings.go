@@ -33,7 +33,6 @@ type backings struct {
 
 	mu    sync.Mutex // guards nodes; held while the kernel registers (some microseconds)
 	nodes map[regions.NodeID]*backing
-	kept  int // how many of them are kept
 }
 
 type backing struct {
@@ -137,26 +136,51 @@ func (b *backings) free(n regions.NodeID) {
 	}
 }
 
-// keep makes the backing what keeps a region without a name, until the kernel forgets the node. False if there is
-// none.
-func (b *backings) keep(n regions.NodeID) bool {
+// keep makes the backing what keeps a region without a name, until the kernel forgets the node; where there is none, a
+// new one if register says so. False if it cannot be kept so.
+func (b *backings) keep(n regions.NodeID, register bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x := b.nodes[n]
+	if x == nil && register {
+		if x = b.newLocked(n); !x.cached {
+			b.nodes[n] = x
+		}
+	}
 	if x == nil || x.cached {
 		return false
 	}
-	if !x.kept {
-		x.kept = true
-		b.kept++
-	}
+	x.kept = true
 	return true
 }
 
-func (b *backings) keepsSome() bool {
+// named says that a region without a name got one.
+func (b *backings) named(n regions.NodeID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.kept > 0
+	if x := b.nodes[n]; x != nil {
+		x.kept = false
+	}
+}
+
+// all answers the nodes that have a backing.
+func (b *backings) all() []regions.NodeID { return b.those(func(*backing) bool { return true }) }
+
+// nameless answers the nodes that only their backing keeps.
+func (b *backings) nameless() []regions.NodeID {
+	return b.those(func(x *backing) bool { return x.kept })
+}
+
+func (b *backings) those(want func(*backing) bool) []regions.NodeID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var nodes []regions.NodeID
+	for n, x := range b.nodes {
+		if want(x) {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
 }
 
 // forget ends a kept backing.
@@ -170,9 +194,6 @@ func (b *backings) forget(n regions.NodeID) {
 
 func (b *backings) dropLocked(n regions.NodeID, x *backing) {
 	delete(b.nodes, n)
-	if x.kept {
-		b.kept--
-	}
 	switch {
 	case x.cached:
 	case b.ledger != nil:

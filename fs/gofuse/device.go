@@ -28,6 +28,7 @@ type device struct {
 	mu      sync.Mutex // guards what follows; held for the update only
 	idle    int        // readers that wait for a request
 	spare   []*exchange
+	failed  error // why requests cannot be read
 }
 
 // sizes of messages: the largest data, and room for what stands before it, a page to keep it aligned.
@@ -61,7 +62,7 @@ func newExchange() (*exchange, error) {
 	for at := 0; at < exchangeIn; at += pageSize {
 		memory[at] = 0
 	}
-	unix.Mlock(memory) // an ordinary user may lock a few only; without swap the pages stay, too
+	unix.Mlock(memory[:exchangeIn]) // an ordinary user may lock a few only; without swap the pages stay, too
 	return &exchange{memory: memory, request: memory[:exchangeIn], out: [1][]byte{memory[exchangeIn:]}}, nil
 }
 
@@ -101,8 +102,8 @@ func (d *device) greet(s fuse.RawFileSystem, opts *fuse.MountOptions, request []
 	return reply[:n], nil
 }
 
-// serve answers requests until the mount is gone.
-func (d *device) serve() {
+// serve answers requests until the mount is gone, or until they cannot be read any more: then it answers why.
+func (d *device) serve() error {
 	d.mu.Lock()
 	d.startLocked()
 	d.mu.Unlock()
@@ -112,55 +113,85 @@ func (d *device) serve() {
 		unix.Munmap(x.memory)
 	}
 	d.spare = nil
+	return d.failed
 }
 
-// startLocked starts one more reader. Without memory for it, those that are busy read on later.
+// startLocked starts one more reader.
 func (d *device) startLocked() {
-	var x *exchange
-	if n := len(d.spare); n > 0 {
-		x, d.spare = d.spare[n-1], d.spare[:n-1]
-	} else {
-		var err error
-		if x, err = newExchange(); err != nil {
-			d.log.Error("no reader of requests more", "err", err)
-			return
-		}
-	}
 	d.idle++
 	d.readers.Add(1)
-	go d.run(x)
+	go d.run()
 }
 
 // run reads requests and answers each one before the next, so that as a rule no other thread has to wake up. There is
 // always a reader that waits, whatever the others do.
-func (d *device) run(x *exchange) {
+func (d *device) run() {
 	defer d.readers.Done()
+	x, err := d.take()
+	if err != nil { // those that are busy read on later
+		d.took(nil)
+		d.log.Error("no more readers of requests", "err", err)
+		return
+	}
+	defer d.put(x)
 	for {
 		n, err := d.read(x)
-		d.took(x, err)
 		if err != nil {
-			if err != unix.ENODEV { // ENODEV: unmounted
-				d.log.Error("cannot read requests", "err", err)
-			}
-			break
+			d.took(nil)
+			d.fail(err)
+			return
 		}
+		d.took(x)
 		d.serveOne(x, n)
 		if !d.waitsAgain() {
-			break
+			return
 		}
 	}
-	d.mu.Lock()
-	d.spare = append(d.spare, x)
-	d.mu.Unlock()
 }
 
-// took says that a reader waits no longer. Requests that nobody waits for cost the kernel nothing to send, so they do
-// not make readers.
-func (d *device) took(x *exchange, err error) {
+// most is how many readers wait, and how much memory of readers is kept for the next ones.
+func (d *device) most() int { return min(max(2, runtime.GOMAXPROCS(0)), 16) }
+
+// take answers memory for a reader. New memory takes some milliseconds.
+func (d *device) take() (*exchange, error) {
+	d.mu.Lock()
+	if n := len(d.spare); n > 0 {
+		defer d.mu.Unlock()
+		x := d.spare[n-1]
+		d.spare = d.spare[:n-1]
+		return x, nil
+	}
+	d.mu.Unlock()
+	return newExchange()
+}
+
+func (d *device) put(x *exchange) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.spare) < d.most() {
+		d.spare = append(d.spare, x)
+		return
+	}
+	unix.Munmap(x.memory)
+}
+
+// fail takes note of why requests cannot be read; that the mount is gone (ENODEV) is no failure.
+func (d *device) fail(err error) {
+	if err == unix.ENODEV {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failed = fmt.Errorf("read requests: %w", err)
+}
+
+// took says that a reader waits no longer: it has a request, or (nil) ends. Requests that nobody waits for cost the
+// kernel nothing to send, so they do not make readers.
+func (d *device) took(x *exchange) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.idle--
-	if err != nil || d.idle > 0 {
+	if x == nil || d.idle > 0 {
 		return
 	}
 	if op := x.header().Opcode; op != opForget && op != opBatchForget {
@@ -170,10 +201,9 @@ func (d *device) took(x *exchange, err error) {
 
 // waitsAgain answers whether a reader that has answered should go on; false if enough wait.
 func (d *device) waitsAgain() bool {
-	const least, most = 2, 16
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.idle > min(max(least, runtime.GOMAXPROCS(0)), most) {
+	if d.idle > d.most() {
 		return false
 	}
 	d.idle++
@@ -261,6 +291,21 @@ func (d *device) UnregisterBackingFd(id int32) (errno syscall.Errno) {
 		return syscall.ENODEV
 	}
 	return errno
+}
+
+// knows answers whether the kernel knows a node. It asks by telling it that the node's attributes are not what they were,
+// which takes no lock that a request holds (Linux fs/fuse/inode.c, fuse_reverse_inval_inode).
+func (d *device) knows(node uint64) bool {
+	message := struct {
+		fuse.OutHeader
+		fuse.NotifyInvalInodeOut
+	}{fuse.OutHeader{Status: notifyInode}, fuse.NotifyInvalInodeOut{Ino: node, Off: -1}}
+	message.OutHeader.Length = uint32(unsafe.Sizeof(message))
+	var err error
+	closed := d.with(func(fd uintptr) {
+		_, err = unix.Write(int(fd), unsafe.Slice((*byte)(unsafe.Pointer(&message)), unsafe.Sizeof(message)))
+	})
+	return closed == nil && err != unix.ENOENT
 }
 
 // askAgain has the kernel send all that was read and not answered (Linux 6.9).

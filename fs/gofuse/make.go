@@ -5,7 +5,6 @@ package gofuse
 import (
 	"errors"
 	"syscall"
-	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -44,16 +43,14 @@ func (c *call) make(out *fuse.EntryOut, n fs.NewNode) fuse.Status {
 }
 
 // withRoom makes a node. A node that lost its last name has its room until the kernel forgets it, and the request that
-// says so may come after the next one that makes a node. So a full arena is asked again, for some milliseconds, while
-// there are such nodes.
+// says so may come after the next one that makes a node. So a full arena is asked once more, without those.
 func (s *Server) withRoom(attempt func() error) error {
-	const tries, pause = 5, time.Millisecond
 	err := attempt()
-	for i := 0; i < tries && errors.Is(err, regions.NoSpace) && s.holdsNameless(); i++ {
-		time.Sleep(pause)
-		err = attempt()
+	if !errors.Is(err, regions.NoSpace) {
+		return err
 	}
-	return err
+	s.reclaim()
+	return attempt()
 }
 
 // Create makes a region and opens it; without O_EXCL it opens one that is there already.
@@ -88,6 +85,8 @@ func (s *Server) Tmpfile(_ <-chan struct{}, in *fuse.CreateIn, out *fuse.CreateO
 	var err error
 	if !ok {
 		err = s.withRoom(func() (err error) {
+			s.forgetting.RLock()
+			defer s.forgetting.RUnlock()
 			a, fh, err = s.tree.Tmpfile(c.caller, c.node, in.Mode, access)
 			return err
 		})

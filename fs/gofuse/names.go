@@ -6,6 +6,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
 	"github.com/shmfs/shmfs/regions"
 )
 
@@ -23,7 +24,13 @@ func (s *Server) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *f
 
 // Forget says that the kernel does not know a node any more, or not as often.
 func (s *Server) Forget(node, _ uint64) {
-	n := regions.NodeID(node)
+	failpoint.Hit(failpoint.Forgetting)
+	s.forgetting.RLock()
+	defer s.forgetting.RUnlock()
+	s.forget(regions.NodeID(node))
+}
+
+func (s *Server) forget(n regions.NodeID) {
 	s.tree.Forget(n)
 	if s.backings != nil {
 		s.backings.forget(n)
@@ -44,6 +51,9 @@ func (s *Server) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse
 	a, err := s.tree.Link(n, c.node, name)
 	if made, ok := c.linked(n, err); ok {
 		a, err = made, nil
+	}
+	if err == nil && s.backings != nil {
+		s.backings.named(n)
 	}
 	return c.entry(out, a, err)
 }
@@ -94,30 +104,40 @@ func (s *Server) nameless(a *regions.Attr, err error) {
 	if err != nil || s.backings == nil || a.Node == regions.NoNode || a.Nlink > 0 || !a.IsRegion() {
 		return
 	}
-	u, ok := s.tree.Arena().Inner().(unpinner)
+	u, ok := s.tree.Arena().Inner().(pinner)
 	if !ok {
 		return
 	}
-	if u.Pinned() > fewPins {
-		s.backings.acquire(a.Node)
-	}
-	if s.backings.keep(a.Node) {
-		u.Unpin(a.Node)
+	if s.backings.keep(a.Node, u.Pinned() > fewPins) {
+		s.tree.Arena().Inner().Drop(a.Node)
 	}
 }
 
-// holdsNameless answers whether there are nodes without a name.
-func (s *Server) holdsNameless() bool {
-	u, ok := s.tree.Arena().Inner().(unpinner)
-	return ok && u.Pinned() > 0 || s.backings != nil && s.backings.keepsSome()
+// reclaim lets go of nodes without a name that the kernel does not know any more, though it has not said so yet, or
+// said it to a server that died. What is open is left alone: the kernel may just be told of it.
+func (s *Server) reclaim() {
+	s.forgetting.Lock()
+	defer s.forgetting.Unlock()
+	var nameless []regions.NodeID
+	if p, ok := s.tree.Arena().Inner().(pinner); ok {
+		nameless = p.Pins()
+	}
+	if s.backings != nil {
+		nameless = append(nameless, s.backings.nameless()...)
+	}
+	for _, n := range nameless {
+		if s.tree.Arena().Use(n).Opens == 0 && !s.device.knows(uint64(n)) {
+			s.forget(n)
+		}
+	}
 }
 
 // fewPins is how many nameless nodes the arena may hold before they are registered just to be held: most of them are
 // forgotten at once.
 const fewPins = 64
 
-// unpinner is an arena that holds nameless nodes by descriptors.
-type unpinner interface {
-	Unpin(regions.NodeID)
+// pinner is an arena that holds nameless nodes by descriptors, until Drop.
+type pinner interface {
 	Pinned() int
+	Pins() []regions.NodeID
 }

@@ -24,6 +24,8 @@ const (
 	hasResend = 1 << 39
 	// notifyResend asks for it (linux/fuse.h, FUSE_NOTIFY_RESEND).
 	notifyResend = 7
+	// notifyInode has the kernel ask for a node's attributes again (linux/fuse.h, FUSE_NOTIFY_INVAL_INODE).
+	notifyInode = 2
 )
 
 // begin answers the kernel's INIT and decides how data goes.
@@ -122,10 +124,12 @@ func (s *Server) restoreBackings(path bool) error {
 			return
 		}
 		b.nodes[n] = &backing{id: x.ID, index: x.Index()}
+	})
+	for _, n := range b.all() {
 		const both = regions.ReadAccess | regions.WriteAccess
 		s.tree.Arena().Opened(n, both)
 		s.tree.Arena().Released(n, both)
-	})
+	}
 	for _, x := range closing {
 		s.ledger.Leave(x, func() { s.device.UnregisterBackingFd(x.ID) })
 	}
@@ -141,17 +145,7 @@ func (s *Server) Settle() {
 		a, err := s.tree.Getattr(n)
 		s.nameless(&a, err)
 	}
-}
-
-// all answers the nodes that have a backing.
-func (b *backings) all() []regions.NodeID {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	nodes := make([]regions.NodeID, 0, len(b.nodes))
-	for n := range b.nodes {
-		nodes = append(nodes, n)
-	}
-	return nodes
+	s.reclaim()
 }
 
 // Book enters handles in a ledger.

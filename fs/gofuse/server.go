@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -47,6 +48,8 @@ type Server struct {
 	reason   string            // why it is passthrough, or why not
 	ledger   *ledger.Ledger    // nil for none
 	opened   map[uint64]uint64 // handles of an earlier server's, by the request that opened them; not written to
+
+	forgetting sync.RWMutex // held by what makes and forgets nodes without a name; by reclaim alone
 }
 
 // New answers INIT on the connection, or takes over from an earlier server, and decides how data goes. Serve must
@@ -112,8 +115,8 @@ func (s *Server) use(b *backings) {
 	}
 }
 
-// Serve answers requests until the mount is gone.
-func (s *Server) Serve() { s.device.serve() }
+// Serve answers requests until the mount is gone, or until they cannot be read: then it answers why.
+func (s *Server) Serve() error { return s.device.serve() }
 
 // Mode answers how data goes, "passthrough" or "cached", and why.
 func (s *Server) Mode() (mode, reason string) {

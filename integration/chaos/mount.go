@@ -228,6 +228,9 @@ func (m *mount) checkFill(n int) error {
 	return nil
 }
 
+// blockSize is what st_blocks counts (stat(2)).
+const blockSize = 512
+
 // checkStats compares what the server counts with what is there.
 func (m *mount) checkStats(o Options, kills int64) error {
 	want := map[string]int64{"regions": 0, "directories": 0, "open_descriptors": 0}
@@ -252,21 +255,26 @@ func (m *mount) checkStats(o Options, kills int64) error {
 				return fmt.Errorf("%s has two names left", path)
 			}
 			want["regions"]++
+			want["resident_bytes"] += s.Sys().(*syscall.Stat_t).Blocks * blockSize
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	var b []byte
-	for range 100 { // the last closes arrive a moment later
-		if b, err = os.ReadFile(filepath.Join(m.dir, ".ctl/stats")); err != nil {
-			return err
-		}
-		if bytes.Contains(b, []byte("\nopen_descriptors 0\n")) {
-			break
+	for range 200 { // the last closes arrive, and what servers that died had to forget is found, a moment later
+		if err = m.compareStats(want); err == nil {
+			return nil
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+	return err
+}
+
+func (m *mount) compareStats(want map[string]int64) error {
+	b, err := os.ReadFile(filepath.Join(m.dir, ".ctl/stats"))
+	if err != nil {
+		return err
 	}
 	var all []error
 	for key, n := range want {
