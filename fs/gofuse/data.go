@@ -21,14 +21,20 @@ func (s *Server) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.Read
 func (s *Server) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
 	c := s.receive(fs.OpWrite, &in.InHeader, "")
 	kill := in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0
-	n, err := s.tree.Write(interruptible(cancel), c.caller, c.node, in.Fh, data, int64(in.Offset), kill)
+	var n int
+	err := s.withRoom(func() (err error) {
+		n, err = s.tree.Write(interruptible(cancel), c.caller, c.node, in.Fh, data, int64(in.Offset), kill)
+		return err
+	})
 	return uint32(n), c.end(err)
 }
 
 // Fallocate is fallocate(2).
 func (s *Server) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
 	c := s.receive(fs.OpFallocate, &in.InHeader, "")
-	err := s.tree.Allocate(c.node, in.Fh, int64(in.Offset), int64(in.Length), regions.AllocateMode(in.Mode))
+	err := s.withRoom(func() error {
+		return s.tree.Allocate(c.node, in.Fh, int64(in.Offset), int64(in.Length), regions.AllocateMode(in.Mode))
+	})
 	if err == nil {
 		c.changed(c.node)
 	}

@@ -42,8 +42,8 @@ func (c *call) make(out *fuse.EntryOut, n fs.NewNode) fuse.Status {
 	return c.entry(out, a, err)
 }
 
-// withRoom makes a node. A node that lost its last name has its room until the kernel forgets it, and the request that
-// says so may come after the next one that makes a node. So a full arena is asked once more, without those.
+// withRoom does what needs room. A node that lost its last name has its own until the kernel forgets it, and the request
+// that says so may come after the next one that needs room. So a full arena is asked once more, without those nodes.
 func (s *Server) withRoom(attempt func() error) error {
 	err := attempt()
 	if !errors.Is(err, regions.NoSpace) {

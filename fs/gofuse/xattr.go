@@ -47,7 +47,7 @@ func (s *Server) SetXAttr(_ <-chan struct{}, in *fuse.SetXAttrIn, name string, v
 			flags &^= regions.XattrCreate // it was not there: if it is now, the first attempt set it
 		}
 	}
-	return c.end(s.tree.Setxattr(c.node, name, value, flags))
+	return c.end(s.withRoom(func() error { return s.tree.Setxattr(c.node, name, value, flags) }))
 }
 
 // RemoveXAttr removes an extended attribute.
