@@ -26,7 +26,7 @@ const shardCount = 64
 func shardIndex(n NodeID) uint64 { return (uint64(n) ^ uint64(n)>>32) % shardCount }
 
 type bookShard struct {
-	mu      sync.Mutex // guards entries and news; taken alone
+	mu      sync.Mutex // guards entries and news; nothing is taken below it
 	entries map[NodeID]bookEntry
 	news    map[NodeID]news // what happened while the arena is walked; nil when it is not
 }
