@@ -115,7 +115,7 @@ func (s *Server) restoreBackings(path bool) error {
 	}
 	b.path = path
 	s.use(b)
-	s.device.UnregisterBackingFd(s.ledger.NextBackingID()) // if it is one, nobody was told of it
+	s.endUnknown()
 	var closing []ledger.Backing
 	s.ledger.Backings(func(x ledger.Backing) {
 		n := regions.NodeID(x.Node)
@@ -134,6 +134,17 @@ func (s *Server) restoreBackings(path bool) error {
 		s.ledger.Leave(x, func() { s.device.UnregisterBackingFd(x.ID) })
 	}
 	return nil
+}
+
+// endUnknown ends backings that servers had registered and not entered when they were killed: one each, at the most.
+func (s *Server) endUnknown() {
+	const servers = 8 // in a row that may have been killed so
+	first := s.ledger.NextBackingID()
+	for id := first; id < first+servers; id++ {
+		if s.device.UnregisterBackingFd(id) == 0 {
+			s.ledger.SkipBackingID(id)
+		}
+	}
 }
 
 // Settle finds out, after Serve has begun, which regions have no name: their backings are what keeps them.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,8 +25,26 @@ type mount struct {
 	dir     string
 	control string // where fusectl is mounted
 	keeper  *exec.Cmd
-	stderr  bytes.Buffer
+	stderr  log
 	waiting string // file that counts requests in flight
+}
+
+// log is what the keeper and its servers say.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // begin mounts, and makes the kernel's count of requests readable.
