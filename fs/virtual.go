@@ -202,15 +202,24 @@ func (v *virtuals) open(ctx context.Context, c Caller, n regions.NodeID, access 
 		h.writer = w
 	}
 	if access&regions.ReadAccess != 0 {
-		if v.held.Load() > heldMost {
-			return nil, &regions.Refusal{Code: regions.Again, Reason: "readers hold too much of control files open",
-				Remedy: "close some of them: each has its own snapshot"}
+		if v.held.Load() >= heldMost {
+			return nil, tooMuchHeld()
 		}
-		h.content, err = e.File.Snapshot(ctx)
+		if h.content, err = e.File.Snapshot(ctx); err != nil {
+			return nil, err
+		}
 		h.held = &v.held
-		v.held.Add(int64(len(h.content)))
+		if v.held.Add(int64(len(h.content))) > heldMost {
+			h.close()
+			return nil, tooMuchHeld()
+		}
 	}
-	return h, err
+	return h, nil
+}
+
+func tooMuchHeld() error {
+	return &regions.Refusal{Code: regions.Again, Reason: "readers hold too much of control files open",
+		Remedy: "close some of them: each has its own snapshot"}
 }
 
 // heldMost is how many bytes of snapshots may be held before no more are made: anybody may read control files, and must

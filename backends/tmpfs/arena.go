@@ -4,6 +4,7 @@ package tmpfs
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -178,6 +179,13 @@ func (a *Arena) Pinned() int {
 	a.pinMu.Lock()
 	defer a.pinMu.Unlock()
 	return len(a.pins)
+}
+
+// Pins answers the nodes that are kept by a descriptor.
+func (a *Arena) Pins() []regions.NodeID {
+	a.pinMu.Lock()
+	defer a.pinMu.Unlock()
+	return slices.Collect(maps.Keys(a.pins))
 }
 
 // roomForPin refuses what would need one more pin than there may be. Anybody can hold nodes without names, and must not

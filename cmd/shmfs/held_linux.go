@@ -133,6 +133,9 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 		}
 		return err
 	})
+	if broken := (*brokenError)(nil); errors.As(err, &broken) {
+		return err
+	}
 	if err == nil {
 		err = s.end()
 	}

@@ -224,9 +224,10 @@ func (s *serving) notice() (end func()) {
 func (s *serving) run(ctx context.Context, ready func(mounted) error) error {
 	defer s.notice()()
 	done := make(chan struct{})
+	var broken error
 	go func() {
 		defer close(done)
-		s.server.Serve()
+		broken = s.server.Serve()
 	}()
 	m := s.mounted()
 	_, reason := s.server.Mode()
@@ -240,9 +241,18 @@ func (s *serving) run(ctx context.Context, ready func(mounted) error) error {
 	}
 	s.served = true
 	s.await(ctx, done)
+	if broken != nil {
+		return &brokenError{broken}
+	}
 	s.log.Info("unmounted", "mount_point", s.point)
 	return nil
 }
+
+// brokenError says that a server cannot serve on, though the mount is there: another one may.
+type brokenError struct{ err error }
+
+func (e *brokenError) Error() string { return e.err.Error() }
+func (e *brokenError) Unwrap() error { return e.err }
 
 func (s *serving) mounted() mounted {
 	mode, reason := s.server.Mode()

@@ -58,9 +58,9 @@ func (o umountOptions) run(ctx context.Context, sh *shell) error {
 	switch {
 	case codeOf(err) == exitDead:
 		return o.bury(ctx, sh, point)
-	case err != nil && !o.lazy:
+	case err != nil && (o.keep || !o.lazy): // nobody can be told to keep the regions
 		return err
-	case o.keep && err == nil:
+	case o.keep:
 		return o.kept(ctx, sh, server)
 	case !o.lazy:
 		if err := o.inUse(ctx, sh, server); err != nil {
@@ -94,7 +94,7 @@ func (o umountOptions) bury(ctx context.Context, sh *shell, point string) error 
 
 // kept unmounts, and leaves the regions to the next mount. If it is busy, nothing is changed.
 func (o umountOptions) kept(ctx context.Context, sh *shell, s server) error {
-	before, err := s.setKeep("true")
+	before, err := ask(ctx, s.Mountpoint, func() (string, error) { return s.setKeep("true") })
 	if err != nil {
 		return err
 	}
@@ -134,13 +134,18 @@ func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
 	return s, err
 }
 
+// configOf answers the effective configuration of a mount.
+func configOf(c *control.Client) (policy.Config, error) {
+	text, err := c.Config()
+	if err != nil {
+		return policy.Config{}, err
+	}
+	return policy.Parse(".ctl/config", text)
+}
+
 // setKeep says whether the server leaves the regions where they are when it ends, and answers what held before.
 func (s server) setKeep(value string) (before string, err error) {
-	text, err := s.Config()
-	if err != nil {
-		return "", err
-	}
-	c, err := policy.Parse(".ctl/config", text)
+	c, err := configOf(s.Client)
 	if err != nil {
 		return "", err
 	}

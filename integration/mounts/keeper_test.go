@@ -33,15 +33,11 @@ func needSuccessor(t *testing.T) {
 	}
 }
 
-// killServer kills the server of a mount, and not its keeper. It is stopped first, so that none of its threads is just
-// having a request copied: that is the exception which docs/reliability.md tells of, and `chaos -direct` looks for.
+// killServer kills the server of a mount, and not its keeper.
 func killServer(t *testing.T, m *mount) {
 	t.Helper()
-	pid := m.number(t, "server_pid")
-	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
-		if err := syscall.Kill(pid, sig); err != nil {
-			t.Fatal(err)
-		}
+	if err := syscall.Kill(m.number(t, "server_pid"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 	Closing    Point = "closing"    // the ledger says that a backing is let go; the kernel was not told
 	Closed     Point = "closed"     // the kernel was told; the ledger still has it
 	Answering  Point = "answering"  // the answer is made; the kernel does not have it
+	Forgetting Point = "forgetting" // the kernel said that it does not know a node, and never will again
 )
 
 // Variable is the environment's variable that says where to end: "POINT=N" is with a chance of one in N at that point,

@@ -79,6 +79,9 @@ func (l *Ledger) NextBackingID() int32 {
 	return next
 }
 
+// SkipBackingID takes note that an id was given out, and is free again.
+func (l *Ledger) SkipBackingID(id int32) { l.head.backingID.Store(int64(id)) }
+
 func (l *Ledger) scanBackings() {
 	for i := range l.head.backings.Load() {
 		if record[backingRecord](l, backingSection, i).state.Load() == backingFree {
