@@ -55,7 +55,7 @@ func (c *call) making() ledger.Slot {
 		return slot
 	}
 	c.server.tree.Arena().Remove(c.node, c.name, a.IsDir())
-	c.server.tree.Arena().Inner().Drop(a.Node)
+	c.server.tree.Arena().Forgotten(a.Node) // the kernel never knew it
 	return slot
 }
 
