@@ -139,7 +139,9 @@ type roomy struct {
 }
 
 // Resize gives it the headroom that belongs to a size.
-func (r roomy) Resize(bytes, nodes int64) error { return r.Arena.Resize(physical(r.config, bytes), nodes) }
+func (r roomy) Resize(bytes, nodes int64) error {
+	return r.Arena.Resize(physical(r.config, bytes), nodes)
+}
 
 // arenaFailure says what an error of making the arena means. The option mpol is refused for a node that the machine does
 // not have, and by a kernel without NUMA (tmpfs(5)).
