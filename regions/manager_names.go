@@ -131,6 +131,9 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err e
 		return
 	}
 	c.Made(accounts.Node(a.Node), seen(a), owner(a, spec.Record.PID))
+	if a.IsDir() && m.defaults.Load() != nil {
+		m.restoreSettings(a.Node)
+	}
 	if !named {
 		return
 	}

@@ -80,6 +80,11 @@ func (s *serving) limit(c policy.Config) {
 			book.SetDefaults(kind, l)
 		}
 	}
+	if all, err := policy.ParseDirectoryLimits(c.DirectoryLimit); err == nil && all != nil {
+		s.manager.SetDirectoryDefaults(func(path string) regions.Limits { return policy.LimitOf(all, path) })
+	} else {
+		s.manager.SetDirectoryDefaults(nil)
+	}
 	if w, err := regions.ParseWrites(string(c.Writes)); err == nil {
 		book.SetHabits(w, c.Overcommit)
 	}

@@ -125,6 +125,29 @@ func TestReservationIsKept(t *testing.T) {
 	wantErrno(t, "fast writes there", m.try("limits", "directory tenant writes=fast"), syscall.EINVAL)
 }
 
+// Limits by configuration hold for directories that have none of their own, those that are there and those to come.
+func TestDirectoryLimitsByConfiguration(t *testing.T) {
+	m := serve(t, "--size=64M", "--directory-limit=tenants/*:2M")
+	a := m.mkdir(t, "tenants/a")
+	wantErrno(t, "the limit of all", growTo(filepath.Join(a, "f"), 2<<20+1), syscall.EDQUOT)
+	m.tell(t, "limits", "directory tenants/a bytes=4M")
+	wantErrno(t, "its own", growTo(filepath.Join(a, "f"), 4<<20), 0)
+	wantErrno(t, "more", growTo(filepath.Join(a, "f"), 4<<20+1), syscall.EDQUOT)
+	b, c := m.mkdir(t, "tenants/b"), m.mkdir(t, "others")
+	m.tell(t, "config", "directory_limit=tenants/*:1M|others:regions=1")
+	wantErrno(t, "changed", growTo(filepath.Join(b, "f"), 1<<20+1), syscall.EDQUOT)
+	wantErrno(t, "its own stays", growTo(filepath.Join(a, "f"), 4<<20-1), 0)
+	wantErrno(t, "one region", growTo(filepath.Join(c, "f"), 8<<20), 0)
+	wantErrno(t, "two regions", growTo(filepath.Join(c, "g"), 0), syscall.EDQUOT)
+	needSuccessor(t)
+	killServer(t, m)
+	wantErrno(t, "with the next server", growTo(filepath.Join(c, "g"), 0), syscall.EDQUOT)
+	m.tell(t, "config", "directory_limit=max")
+	wantErrno(t, "without it", growTo(filepath.Join(c, "g"), 0), 0)
+	wantErrno(t, "without it", growTo(filepath.Join(b, "f"), 8<<20), 0)
+	wantErrno(t, "its own stays", growTo(filepath.Join(a, "f"), 4<<20+1), syscall.EDQUOT)
+}
+
 // A limit below what is held takes nothing away.
 func TestLoweredLimits(t *testing.T) {
 	m := serve(t, "--size=16M")
