@@ -318,3 +318,24 @@ func TestLimitsCommands(t *testing.T) {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 }
+
+// What grows without asking takes from the headroom first, and from nobody's promise.
+func TestHeadroom(t *testing.T) {
+	m := serve(t, "--size=16M", "--huge=never")
+	if got := m.stat(t, "mode"); got != "passthrough" {
+		t.Skipf("no passthrough here: %s", m.stat(t, "mode_reason"))
+	}
+	promised := filepath.Join(m.dir, "promised")
+	wantErrno(t, "all that there is", growTo(promised, 16<<20), 0)
+	fd, err := unix.Open(filepath.Join(m.dir, "sneaking"), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	wantErrno(t, "through a read-write descriptor", writeAll(fd, 1<<20), 0)
+	if err := touch(promised, 16<<20); err != nil {
+		t.Error(err)
+	}
+	wantErrno(t, "more", growTo(filepath.Join(m.dir, "more"), page), syscall.ENOSPC)
+	wantErrno(t, "the size as it is", m.try("config", "size=16M"), 0)
+}
