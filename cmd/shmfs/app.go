@@ -27,7 +27,7 @@ func newApp(sh *shell) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
 		Commands: []*cli.Command{
 			mountCommand(sh), umountCommand(sh), upgradeCommand(sh), lsCommand(sh), showCommand(sh), statsCommand(sh), doctorCommand(sh),
-			configCommand(sh), versionCommand(sh), completionCommand(sh), manCommand(sh), helpCommand(sh),
+			fsckCommand(sh), configCommand(sh), versionCommand(sh), completionCommand(sh), manCommand(sh), helpCommand(sh),
 		},
 	}
 	app.Action = func(c *cli.Context) error {

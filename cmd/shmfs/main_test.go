@@ -35,6 +35,7 @@ type world struct {
 	finder   *fakeFinder
 	mounts   *fakeMounter
 	trials   *fakeTrials
+	checks   *fakeChecker
 }
 
 func newWorld() *world {
@@ -43,10 +44,11 @@ func newWorld() *world {
 			"proc/meminfo": {Data: []byte("MemTotal:       16777216 kB\nMemAvailable:   12582912 kB\n")},
 		},
 		finder: &fakeFinder{}, mounts: &fakeMounter{}, trials: &fakeTrials{},
+		checks: &fakeChecker{},
 	}
 	w.shell = &shell{
 		in: strings.NewReader(""), out: &w.out, err: &w.err, goos: "linux", root: w.root, now: testNow,
-		finder: w.finder, mounter: w.mounts, unmounter: w.mounts, trials: w.trials,
+		finder: w.finder, mounter: w.mounts, unmounter: w.mounts, trials: w.trials, checker: w.checks,
 	}
 	return w
 }

@@ -10,11 +10,14 @@ type noMounter struct{}
 var (
 	_ mounter   = noMounter{}
 	_ unmounter = noMounter{}
+	_ checker   = noMounter{}
 )
 
 func newMounter() mounter { return noMounter{} }
 
 func newUnmounter() unmounter { return noMounter{} }
+
+func newChecker() checker { return noMounter{} }
 
 func (noMounter) start(context.Context, mountOptions) (mounted, error) { return mounted{}, notHere() }
 
@@ -33,3 +36,7 @@ func (noMounter) gone(context.Context, int) error { return notHere() }
 func (noMounter) inUse(context.Context, string) ([]string, error) { return nil, notHere() }
 
 func (noMounter) discard(string) error { return notHere() }
+
+func (noMounter) check(context.Context, *shell, string, bool, func(checked) error) error {
+	return notHere()
+}

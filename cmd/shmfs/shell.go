@@ -20,6 +20,7 @@ type shell struct {
 	finder    finder
 	mounter   mounter
 	unmounter unmounter
+	checker   checker
 	trials    probe.Trials
 }
 
@@ -34,6 +35,7 @@ func newShell() *shell {
 		finder:    newFinder(root),
 		mounter:   newMounter(),
 		unmounter: newUnmounter(),
+		checker:   newChecker(),
 		trials:    probe.Here(),
 	}
 }

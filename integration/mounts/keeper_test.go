@@ -166,19 +166,25 @@ func TestCachedServerLosesUnlinkedRegionsOnly(t *testing.T) {
 	}
 }
 
-func TestServerEndsWithItsKeeper(t *testing.T) {
-	m := serve(t, "--size=64M")
-	server := m.number(t, "server_pid")
-	m.cmd.Process.Kill()
-	<-m.ended
+// waitGone waits until a server whose keeper is gone has ended.
+func waitGone(t *testing.T, server int) {
+	t.Helper()
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if err := syscall.Kill(server, 0); errors.Is(err, unix.ESRCH) {
-			break
+			return
 		}
 		if time.Now().After(end) {
 			t.Fatal("the server outlives its keeper")
 		}
 	}
+}
+
+func TestServerEndsWithItsKeeper(t *testing.T) {
+	m := serve(t, "--size=64M")
+	server := m.number(t, "server_pid")
+	m.cmd.Process.Kill()
+	<-m.ended
+	waitGone(t, server)
 	if _, err := os.ReadDir(m.dir); !errors.Is(err, unix.ENOTCONN) {
 		t.Errorf("the mount answers %v, want ENOTCONN", err)
 	}

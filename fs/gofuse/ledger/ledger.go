@@ -95,6 +95,16 @@ func record[T any](l *Ledger, section int, i uint64) *T {
 	return (*T)(unsafe.Pointer(&l.mem[s.at+i*s.size]))
 }
 
+// KeeperOf answers the process that holds, or held, a ledger that this process does not use.
+func KeeperOf(fd int) (int, error) {
+	h := &header{}
+	b := unsafe.Slice((*byte)(unsafe.Pointer(h)), unsafe.Sizeof(*h))
+	if n, err := unix.Pread(fd, b, 0); err != nil || n < len(b) || string(h.magic[:]) != magic {
+		return 0, fmt.Errorf("%w: %d bytes could be read (%v)", ErrFormat, n, err)
+	}
+	return int(h.keeper.Load()), nil
+}
+
 // Keeper answers the process that holds the ledger.
 func (l *Ledger) Keeper() int { return int(l.head.keeper.Load()) }
 
