@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,6 +32,7 @@ func (s *serving) serveHeld(ctx context.Context) error {
 	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(s.signals)
 	s.options.behind, s.point, s.found, s.restarts = h.Behind, h.Point, h.Found, h.Restarts
+	s.program = h.Program
 	var out *os.File
 	if h.Ready > 0 {
 		out = inherited(h.Ready, "ready")
@@ -64,6 +64,9 @@ func (s *serving) takeOver(ctx context.Context, h held) error {
 	}
 	if err := s.attachArena(h.Arena); err != nil {
 		return err
+	}
+	if s.ledger.Newest() == 0 {
+		s.ledger.SetNewest(s.arena.Newest())
 	}
 	s.manager = regions.NewManager(s.arena)
 	if err := s.adopt(ctx); err != nil {
@@ -115,7 +118,7 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 		return err
 	}
 	if s.resumed() {
-		s.gap = time.Since(time.Unix(0, h.Died))
+		s.gap = h.sinceDeath()
 	}
 	err = s.run(ctx, func(m mounted) error {
 		if s.resumed() {
@@ -167,6 +170,7 @@ func (s *serving) keeperStats() control.KeeperStats {
 		return control.KeeperStats{}
 	}
 	return control.KeeperStats{
-		PID: s.ledger.Keeper(), Restarts: s.restarts, Gap: s.gap,
+		PID: s.ledger.Keeper(), Restarts: s.restarts, Gap: s.gap, Program: s.program,
+		Ledger: s.ledger.Layout().Version, Oldest: s.ledger.Layout().Oldest,
 	}
 }

@@ -33,13 +33,29 @@ type held struct {
 	Found      bool   `json:"found,omitempty"`  // the arena was there before
 	Behind     bool   `json:"behind,omitempty"` // nobody is at a terminal
 	Restarts   uint64 `json:"restarts,omitempty"`
-	Died       int64  `json:"died,omitempty"` // when the last server died, in ns since 1970; 0 for the first
+	Died       int64  `json:"died,omitempty"`    // when the last server died, in ns since 1970; 0 for the first
+	Stopped    int64  `json:"stopped,omitempty"` // the same by a clock that nobody sets (CLOCK_MONOTONIC)
+	Program    string `json:"program,omitempty"` // on disk
+}
+
+// sinceDeath is how long ago the last server died.
+func (h held) sinceDeath() time.Duration {
+	if h.Stopped == 0 { // the keeper is of an earlier release
+		return time.Since(time.Unix(0, h.Died))
+	}
+	return time.Duration(monotonic() - h.Stopped)
+}
+
+// monotonic is the time in ns that all processes of a machine have in common, and that nobody sets.
+func monotonic() int64 {
+	var t unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // cannot fail
+	return t.Nano()
 }
 
 // kept is a keeper's side of a mount.
 type kept struct {
 	*serving
-	program    string // on disk
 	connection *os.File
 	ledger     *os.File
 	arena      *os.File
@@ -114,7 +130,7 @@ func (k *kept) command(tether *os.File, died time.Time, fresh bool) *exec.Cmd {
 	if fresh {
 		cmd = exec.Command(k.program)
 	}
-	h := held{Point: k.point, Found: k.found, Behind: k.options.behind}
+	h := held{Point: k.point, Found: k.found, Behind: k.options.behind, Program: k.program}
 	pass := func(f *os.File) int {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 		return firstExtraFile + len(cmd.ExtraFiles) - 1
@@ -129,6 +145,7 @@ func (k *kept) command(tether *os.File, died time.Time, fresh bool) *exec.Cmd {
 	if !died.IsZero() {
 		k.restarts++
 		h.Died, h.Restarts = died.UnixNano(), k.restarts
+		h.Stopped = monotonic() - int64(time.Since(died))
 	}
 	text, err := json.Marshal(h)
 	if err != nil {

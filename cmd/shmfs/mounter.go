@@ -12,6 +12,12 @@ type mounter interface {
 	serveBehind(ctx context.Context, sh *shell, o mountOptions) error
 	// renew asks a keeper to start the program on disk as the server.
 	renew(keeper int) error
+	// ask runs a program on disk, and answers what it says of itself.
+	ask(ctx context.Context, program string) (build, error)
+	// runs answers whether a process runs a program on disk.
+	runs(pid int, program string) (bool, error)
+	// programOf answers the file that a process was started from.
+	programOf(pid int) (string, error)
 }
 
 // unmounter ends mounts on this machine.

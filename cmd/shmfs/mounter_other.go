@@ -29,6 +29,12 @@ func (noMounter) serveBehind(context.Context, *shell, mountOptions) error { retu
 
 func (noMounter) renew(int) error { return notHere() }
 
+func (noMounter) ask(context.Context, string) (build, error) { return build{}, notHere() }
+
+func (noMounter) runs(int, string) (bool, error) { return false, notHere() }
+
+func (noMounter) programOf(int) (string, error) { return "", notHere() }
+
 func (noMounter) unmount(string, bool) error { return notHere() }
 
 func (noMounter) gone(context.Context, int) error { return notHere() }

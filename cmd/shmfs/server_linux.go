@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -45,6 +46,7 @@ type serving struct {
 	connection int           // a keeper's
 	restarts   uint64        // servers that served before this one
 	gap        time.Duration // from the death of the last one to this one's service
+	program    string        // on disk; an upgrade starts it
 }
 
 // serve mounts, says when clients can use it, and serves until the mount has ended. On an error nothing is left.
@@ -165,13 +167,15 @@ func noFUSE(err error) error {
 // connect makes the tree with its control files, and answers the kernel's INIT.
 func (s *serving) connect(fd int) error {
 	var handles fs.HandleBook
+	var counters []atomic.Uint64
 	if s.ledger != nil {
-		handles = gofuse.Book{Ledger: s.ledger}
+		handles, counters = gofuse.Book{Ledger: s.ledger}, s.ledger.Counters()
 	}
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
 		Owner:     uint32(os.Geteuid()),
 		Handles:   handles,
+		Counters:  counters,
 		Control: control.New(control.Sources{
 			Tree:     func() *fs.Tree { return s.tree },
 			FrontEnd: s.frontEnd,

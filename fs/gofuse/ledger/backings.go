@@ -19,9 +19,9 @@ func (l *Ledger) EnterBacking(node uint64, id int32) (index uint32, err error) {
 	if !ok {
 		return 0, ErrFull
 	}
-	r := record[backingRecord](l, backingSection, uint64(i))
-	r.node, r.id = node, id
-	r.state.Store(backingHeld)
+	r := l.backing(uint64(i))
+	*r.node(), *r.id() = node, id
+	r.state().Store(backingHeld)
 	l.head.backingID.Store(int64(id))
 	return i, nil
 }
@@ -42,10 +42,10 @@ func (l *Ledger) newBacking() (uint32, bool) {
 
 // LeaveBacking takes a backing out; tell tells the kernel.
 func (l *Ledger) LeaveBacking(index uint32, tell func()) {
-	r := record[backingRecord](l, backingSection, uint64(index))
-	r.state.Store(backingClosing)
+	r := l.backing(uint64(index))
+	r.state().Store(backingClosing)
 	tell()
-	r.state.Store(backingFree)
+	r.state().Store(backingFree)
 	l.backingMu.Lock()
 	defer l.backingMu.Unlock()
 	l.freeBackings = append(l.freeBackings, index)
@@ -60,9 +60,9 @@ func (b Backing) Index() uint32 { return b.index }
 // Backings calls fn for every backing. fn may not enter or leave any.
 func (l *Ledger) Backings(fn func(Backing)) {
 	for i := range l.head.backings.Load() {
-		r := record[backingRecord](l, backingSection, i)
-		if state := r.state.Load(); state != backingFree {
-			fn(Backing{Node: r.node, ID: r.id, Closing: state != backingHeld, index: uint32(i)})
+		r := l.backing(i)
+		if state := r.state().Load(); state != backingFree {
+			fn(Backing{Node: *r.node(), ID: *r.id(), Closing: state != backingHeld, index: uint32(i)})
 		}
 	}
 }
@@ -84,7 +84,7 @@ func (l *Ledger) SkipBackingID(id int32) { l.head.backingID.Store(int64(id)) }
 
 func (l *Ledger) scanBackings() {
 	for i := range l.head.backings.Load() {
-		if record[backingRecord](l, backingSection, i).state.Load() == backingFree {
+		if l.backing(i).state().Load() == backingFree {
 			l.freeBackings = append(l.freeBackings, uint32(i))
 		}
 	}

@@ -33,15 +33,15 @@ func (l *Ledger) EnterHandle(h Handle, content []byte) (uint64, error) {
 	if !ok {
 		return 0, ErrFull
 	}
-	r := record[handleRecord](l, handleSection, uint64(i))
-	r.generation++
-	r.node, r.request, r.access, r.kind = h.Node, h.Request, h.Access, h.Kind
-	r.text, r.length = 0, 0
+	r := l.handle(uint64(i))
+	*r.generation()++
+	*r.node(), *r.request(), *r.access(), *r.kind() = h.Node, h.Request, h.Access, h.Kind
+	*r.text(), *r.length() = 0, 0
 	if len(content) > 0 {
 		l.enterText(r, content)
 	}
-	r.used.Store(1)
-	return uint64(r.generation)<<32 | uint64(i+1), nil
+	r.used().Store(1)
+	return uint64(*r.generation())<<32 | uint64(i+1), nil
 }
 
 func (l *Ledger) newHandle() (uint32, bool) {
@@ -59,13 +59,13 @@ func (l *Ledger) newHandle() (uint32, bool) {
 }
 
 // find answers the record of a handle that is open.
-func (l *Ledger) find(number uint64) (*handleRecord, uint32, bool) {
+func (l *Ledger) find(number uint64) (handleRecord, uint32, bool) {
 	i := uint64(uint32(number))
 	if i == 0 || i > l.head.handles.Load() {
-		return nil, 0, false
+		return handleRecord{}, 0, false
 	}
-	r := record[handleRecord](l, handleSection, i-1)
-	return r, uint32(i - 1), r.used.Load() == 1 && r.generation == uint32(number>>32)
+	r := l.handle(i - 1)
+	return r, uint32(i - 1), r.used().Load() == 1 && *r.generation() == uint32(number>>32)
 }
 
 // LeaveHandle takes a handle out. One that is not there (any more) is nothing to do.
@@ -76,9 +76,9 @@ func (l *Ledger) LeaveHandle(number uint64) {
 	if !ok {
 		return
 	}
-	r.used.Store(0)
-	if r.text > 0 && uint64(r.text) <= l.head.sections[textSection].count {
-		l.leaveText(r.text - 1)
+	r.used().Store(0)
+	if text := *r.text(); text > 0 && uint64(text) <= l.head.sections[textSection].count {
+		l.leaveText(text - 1)
 	}
 	l.freeHandles = append(l.freeHandles, i)
 }
@@ -86,10 +86,10 @@ func (l *Ledger) LeaveHandle(number uint64) {
 // Handles calls fn for every open handle.
 func (l *Ledger) Handles(fn func(Handle)) {
 	for i := range l.head.handles.Load() {
-		r := record[handleRecord](l, handleSection, i)
-		if r.used.Load() == 1 {
-			fn(Handle{Number: uint64(r.generation)<<32 | (i + 1), Node: r.node, Request: r.request, Access: r.access,
-				Kind: r.kind, text: r.text, length: r.length})
+		r := l.handle(i)
+		if r.used().Load() == 1 {
+			fn(Handle{Number: uint64(*r.generation())<<32 | (i + 1), Node: *r.node(), Request: *r.request(),
+				Access: *r.access(), Kind: *r.kind(), text: *r.text(), length: *r.length()})
 		}
 	}
 }
@@ -97,9 +97,9 @@ func (l *Ledger) Handles(fn func(Handle)) {
 func (l *Ledger) scanHandles() {
 	taken := make(map[uint32]bool)
 	for i := range l.head.handles.Load() {
-		r := record[handleRecord](l, handleSection, i)
-		if r.used.Load() == 1 {
-			taken[r.text] = true
+		r := l.handle(i)
+		if r.used().Load() == 1 {
+			taken[*r.text()] = true
 		} else {
 			l.freeHandles = append(l.freeHandles, uint32(i))
 		}
@@ -112,7 +112,7 @@ func (l *Ledger) scanHandles() {
 }
 
 // enterText keeps the content of a control file for a handle.
-func (l *Ledger) enterText(r *handleRecord, content []byte) {
+func (l *Ledger) enterText(r handleRecord, content []byte) {
 	n := len(l.freeTexts)
 	if n == 0 || len(content) > textMax {
 		return
@@ -122,7 +122,7 @@ func (l *Ledger) enterText(r *handleRecord, content []byte) {
 		return
 	}
 	l.freeTexts = l.freeTexts[:n-1]
-	r.text, r.length = i+1, uint64(len(content))
+	*r.text(), *r.length() = i+1, uint64(len(content))
 }
 
 // leaveText gives a text's memory back.
