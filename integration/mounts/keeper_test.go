@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -209,52 +208,6 @@ func TestSettingsOutliveTheServer(t *testing.T) {
 	}
 	if err := os.WriteFile(config, []byte("keep=false\n"), 0); err != nil {
 		t.Error(err)
-	}
-}
-
-// An upgrade changes the program that serves, and nothing else; one that cannot serve changes nothing.
-func TestUpgrade(t *testing.T) {
-	needSuccessor(t)
-	needRoot(t)
-	program := filepath.Join(t.TempDir(), "shmfs")
-	install := func(args ...string) {
-		t.Helper()
-		build := append([]string{"build", "-o", program + ".new"}, args...)
-		if out, err := exec.Command("go", append(build, "github.com/shmfs/shmfs/cmd/shmfs")...).CombinedOutput(); err != nil {
-			t.Fatalf("build: %v\n%s", err, out)
-		}
-		if err := os.Rename(program+".new", program); err != nil {
-			t.Fatal(err)
-		}
-	}
-	install("-ldflags", "-X main.version=first")
-	dir := t.TempDir()
-	if out, err := exec.Command(program, "mount", dir, "--size=64M").CombinedOutput(); err != nil {
-		t.Fatalf("mount: %v\n%s", err, out)
-	}
-	t.Cleanup(func() { shmfs(t, "umount", "--lazy", dir) })
-	m := &mount{dir: dir}
-	f, err := os.Create(filepath.Join(dir, "open"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	install("-ldflags", "-X main.version=second")
-	if r := shmfs(t, "upgrade", dir); r.code != exitOK || !strings.Contains(r.stdout, "second") {
-		t.Errorf("upgrade: %+v", r)
-	}
-	if err := os.WriteFile(program+".new", []byte("#!/bin/false\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(program+".new", program); err != nil {
-		t.Fatal(err)
-	}
-	shmfs(t, "upgrade", dir)
-	if err := f.Truncate(4096); err != nil {
-		t.Errorf("truncate after two upgrades: %v", err)
-	}
-	if got := m.number(t, "open_descriptors"); got != 1 {
-		t.Errorf("open_descriptors %d, want 1", got)
 	}
 }
 
