@@ -48,7 +48,7 @@ func newWorld() *world {
 	}
 	w.shell = &shell{
 		in: strings.NewReader(""), out: &w.out, err: &w.err, goos: "linux", root: w.root, now: testNow,
-		finder: w.finder, mounter: w.mounts, unmounter: w.mounts, trials: w.trials, checker: w.checks,
+		finder: w.finder, mounter: w.mounts, unmounter: w.mounts, trials: w.trials, checker: w.checks, programs: w.mounts,
 	}
 	return w
 }

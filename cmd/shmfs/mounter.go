@@ -12,6 +12,10 @@ type mounter interface {
 	serveBehind(ctx context.Context, sh *shell, o mountOptions) error
 	// renew asks a keeper to start the program on disk as the server.
 	renew(keeper int) error
+}
+
+// programs knows what processes run, and what is on disk.
+type programs interface {
 	// ask runs a program on disk, and answers what it says of itself.
 	ask(ctx context.Context, program string) (build, error)
 	// runs answers whether a process runs a program on disk.

@@ -11,6 +11,7 @@ var (
 	_ mounter   = noMounter{}
 	_ unmounter = noMounter{}
 	_ checker   = noMounter{}
+	_ programs  = noMounter{}
 )
 
 func newMounter() mounter { return noMounter{} }
@@ -18,6 +19,8 @@ func newMounter() mounter { return noMounter{} }
 func newUnmounter() unmounter { return noMounter{} }
 
 func newChecker() checker { return noMounter{} }
+
+func newPrograms() programs { return noMounter{} }
 
 func (noMounter) start(context.Context, mountOptions) (mounted, error) { return mounted{}, notHere() }
 

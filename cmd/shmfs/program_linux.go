@@ -10,6 +10,10 @@ import (
 	"time"
 )
 
+var _ programs = linuxMounter{}
+
+func newPrograms() programs { return linuxMounter{} }
+
 // versionTime is how long a program may take to say what it is.
 const versionTime = 10 * time.Second
 

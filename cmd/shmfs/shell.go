@@ -21,6 +21,7 @@ type shell struct {
 	mounter   mounter
 	unmounter unmounter
 	checker   checker
+	programs  programs
 	trials    probe.Trials
 }
 
@@ -36,6 +37,7 @@ func newShell() *shell {
 		mounter:   newMounter(),
 		unmounter: newUnmounter(),
 		checker:   newChecker(),
+		programs:  newPrograms(),
 		trials:    probe.Here(),
 	}
 }

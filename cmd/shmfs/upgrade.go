@@ -85,11 +85,11 @@ func upgradeFailure(point string, err error) error {
 // suits asks the program on disk what it is, and refuses it if it cannot take over.
 func (s *serverState) suits(ctx context.Context, sh *shell, point string) (err error) {
 	if s.program == "" { // the keeper is of a release that does not say
-		if s.program, err = sh.mounter.programOf(int(s.keeper)); err != nil {
+		if s.program, err = sh.programs.programOf(int(s.keeper)); err != nil {
 			return upgradeFailure(point, err)
 		}
 	}
-	next, err := sh.mounter.ask(ctx, s.program)
+	next, err := sh.programs.ask(ctx, s.program)
 	if err != nil {
 		return &failure{code: exitFailed, reason: s.program + " does not say that it is shmfs; nothing was changed", err: err,
 			remedy: "see what is there: " + printable(s.program) + " version"}
@@ -107,7 +107,7 @@ func (s *serverState) suits(ctx context.Context, sh *shell, point string) (err e
 
 // replaced tells which program serves now: if the new one could not, it is the one that ran.
 func (s *serverState) replaced(sh *shell, point string, after serverState) error {
-	ok, err := sh.mounter.runs(int(after.server), s.program)
+	ok, err := sh.programs.runs(int(after.server), s.program)
 	if err != nil {
 		return upgradeFailure(point, err)
 	}
