@@ -189,7 +189,7 @@ func TestDescriptorLimitRefuses(t *testing.T) {
 	for _, io := range []string{"auto", "cached"} {
 		t.Run(io, func(t *testing.T) {
 			needRoot(t)
-			m := serveAt(t, t.TempDir(), []string{"prlimit", "--nofile=26:26", "--"}, "--size=64M", "--io="+io)
+			m := serveAt(t, t.TempDir(), []string{"sh", "-c", `ulimit -n 26; exec "$@"`, "sh"}, "--size=64M", "--io="+io)
 			below := filepath.Join(m.dir, "a/b")
 			if err := os.MkdirAll(filepath.Join(below, "c"), 0o700); err != nil {
 				t.Fatal(err)
