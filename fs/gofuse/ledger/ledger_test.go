@@ -60,7 +60,7 @@ func TestLayoutIsFixed(t *testing.T) {
 	if got, want := firstPlaces(), (placement{0, 8, 16, 24, 28, 0, 4, 8, 16, 24, 25, 28, 32, 0, 8, 12}); got != want {
 		t.Errorf("fields stood at %v in layout 1, not at %v", want, got)
 	}
-	if len(fieldsOf()) > len(header{}.fields) {
+	if fieldCount > len(header{}.fields) {
 		t.Error("more fields than the header has room for")
 	}
 }
