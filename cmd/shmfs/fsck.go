@@ -21,7 +21,7 @@ against the records that shmfs keeps of them, and looks at the directories that 
 places of the user who asks, and ledgers that have lost their keeper. Nothing is changed without --repair, and a region's
 bytes never are. What is served at the moment is only looked at.
 
-`+fsckCodes, "shmfs fsck /mnt/shm", "shmfs fsck --repair /mnt/shm && shmfs mount --replace /mnt/shm"),
+`+fsckCodes, "shmfs fsck /mnt/shm", "shmfs fsck --repair /mnt/shm; shmfs mount --replace /mnt/shm"),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "repair", Aliases: []string{"y"}, Destination: &o.repair, Usage: "mend what can be mended"},
 			jsonFlag(&o.json, "an object a line, one for each arena, with arena, mount_point, state, counts and findings"),
