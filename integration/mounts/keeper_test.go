@@ -84,9 +84,11 @@ func TestKilledServerIsNotNoticed(t *testing.T) {
 func TestStoppedServerIsReplaced(t *testing.T) {
 	needSuccessor(t)
 	m := serve(t, "--size=64M")
-	if err := syscall.Kill(m.number(t, "server_pid"), syscall.SIGSTOP); err != nil {
+	server := m.number(t, "server_pid")
+	if err := syscall.Kill(server, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	m.waitFor(t, "all of its threads to stop", func() bool { return stopped(t, server) })
 	begun := time.Now()
 	if err := os.Mkdir(filepath.Join(m.dir, "d"), 0o700); err != nil {
 		t.Errorf("mkdir while the server is stopped: %v", err)
@@ -97,6 +99,26 @@ func TestStoppedServerIsReplaced(t *testing.T) {
 	if got := m.number(t, "restarts_total"); got != 1 {
 		t.Errorf("restarts_total %d, want 1", got)
 	}
+}
+
+// stopped answers whether no thread of a process runs any more (proc_pid_stat(5)): they stop one after the other, and one
+// that waits for requests may serve some more.
+func stopped(t *testing.T, pid int) bool {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(tasks) == 0 {
+		t.Fatalf("threads of %d: %v", pid, err)
+	}
+	for _, task := range tasks {
+		b, err := os.ReadFile(task)
+		if err != nil {
+			return false
+		}
+		if _, state, ok := strings.Cut(string(b), ") "); !ok || state[0] != 'T' {
+			return false
+		}
+	}
+	return true
 }
 
 func TestLocksAndUnlinkedRegionsOutliveTheServer(t *testing.T) {

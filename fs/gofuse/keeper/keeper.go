@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -47,10 +48,20 @@ var ErrCrashLoop = errors.New("the server died again and again: see its log; the
 // Keeper keeps one mount served.
 type Keeper struct {
 	options Options
-	early   int         // deaths in a row, each soon after the start
-	fresh   bool        // start the program on disk
-	signals []os.Signal // that came while no server was ready
+	early   int    // deaths in a row, each soon after the start
+	fresh   bool   // start the program on disk
+	wishes  []wish // that the mount may end
 }
+
+// wish is a signal that asks for the end of the mount.
+type wish struct {
+	signal os.Signal
+	passed time.Time // to a server; zero for not yet
+}
+
+// wishTime is how long after it was passed on a wish is passed on again, to the next server: the one that got it first
+// may have been dead, or stopped, without anybody knowing.
+const wishTime = lookTime + silence + 2*time.Second
 
 // New makes a keeper.
 func New(o Options) *Keeper {
@@ -196,10 +207,17 @@ func (k *Keeper) heard(s *server, word byte) {
 		return
 	}
 	s.ready, s.last = true, word == wordLast
-	for _, sig := range k.signals {
-		s.cmd.Process.Signal(sig)
+	for i := range k.wishes {
+		k.wishes[i].pass(s)
 	}
-	k.signals = nil
+}
+
+// pass hands a wish on, unless a server had it some time ago: that one has decided.
+func (w *wish) pass(s *server) {
+	if w.passed.IsZero() || time.Since(w.passed) < wishTime {
+		w.passed = time.Now()
+		s.cmd.Process.Signal(w.signal)
+	}
 }
 
 // signal passes a signal on, as soon as there is a server that expects it.
@@ -210,10 +228,14 @@ func (k *Keeper) signal(s *server, sig os.Signal) {
 			k.fresh = true
 			s.cmd.Process.Kill()
 		}
+	case sig == syscall.SIGTERM || sig == os.Interrupt:
+		k.wishes = slices.DeleteFunc(k.wishes, func(w wish) bool { return !w.passed.IsZero() && time.Since(w.passed) >= wishTime })
+		k.wishes = append(k.wishes, wish{signal: sig})
+		if s.ready {
+			k.wishes[len(k.wishes)-1].pass(s)
+		}
 	case s.ready:
 		s.cmd.Process.Signal(sig)
-	case sig == syscall.SIGTERM || sig == os.Interrupt:
-		k.signals = append(k.signals, sig)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -40,12 +41,26 @@ func serve(how string) int {
 	if how == "stillborn" {
 		return 1
 	}
+	ended := make(chan os.Signal, 2)
+	if how == "stopped" {
+		signal.Notify(ended, syscall.SIGTERM)
+	}
 	t.Ready(how != "last")
 	switch {
 	case how == "dies" && count < 4, how == "last", how == "loops":
 		return 1
 	case how == "silent" && count == 1:
 		return <-orphaned
+	case how == "stopped" && count == 1:
+		syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		return <-orphaned
+	case how == "stopped":
+		select {
+		case <-ended:
+			return 0
+		case code := <-orphaned:
+			return code
+		}
 	case how == "waits":
 		return <-orphaned
 	}
@@ -100,6 +115,44 @@ func TestAServerThatDiesIsStartedAgain(t *testing.T) {
 	k.options.Deaths = 10
 	if err := k.Run(); err != nil || starts() != 4 {
 		t.Errorf("%v after %d starts, want nil after 4", err, starts())
+	}
+}
+
+// A signal that came to a server that was stopped, or about to die, is not lost with it.
+func TestTheEndIsAskedOfTheNextServerToo(t *testing.T) {
+	k, starts := keep(t, "stopped", false)
+	signals := make(chan os.Signal, 1)
+	k.options.Signals = signals
+	go func() {
+		time.Sleep(lookTime / 2) // it is ready, and stopped
+		signals <- syscall.SIGTERM
+	}()
+	begun := time.Now()
+	if err := k.Run(); err != nil || starts() != 2 {
+		t.Errorf("%v after %d starts, want nil after 2", err, starts())
+	}
+	if took := time.Since(begun); took > lookTime+silence+5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// One that a server has had for some time is that server's to answer, and is not repeated.
+func TestAnOldWishIsNotRepeated(t *testing.T) {
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{cmd: cmd}
+	old := wish{syscall.SIGTERM, time.Now().Add(-wishTime)}
+	old.pass(s)
+	if time.Since(old.passed) < wishTime {
+		t.Error("it was passed on once more")
+	}
+	k := New(Options{})
+	s.ready, k.wishes = true, []wish{old}
+	k.signal(s, syscall.SIGTERM)
+	if err := cmd.Wait(); err == nil || len(k.wishes) != 1 || time.Since(k.wishes[0].passed) > time.Second {
+		t.Errorf("%v, %+v: want the new one only", err, k.wishes)
 	}
 }
 
