@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -123,7 +124,7 @@ func (o fsckOptions) run(ctx context.Context, sh *shell) error {
 		return err
 	case count[stateFound] > 0:
 		return &fsckOutcome{fsckLeft, &failure{code: exitFailed, reason: fmt.Sprintf("%s to be mended, %d that nothing here can mend",
-			things(count[stateFound]), count[stateLeft]), remedy: "to mend: shmfs fsck --repair " + printable(o.path)}}
+			things(count[stateFound]), count[stateLeft]), remedy: strings.TrimSpace("to mend: shmfs fsck --repair " + printable(o.path))}}
 	case count[stateLeft] > 0:
 		return &fsckOutcome{fsckLeft, &failure{code: exitFailed, reason: fmt.Sprintf("%s left, %d mended",
 			things(count[stateLeft]), count[stateMended]), remedy: "see what is said of each"}}
