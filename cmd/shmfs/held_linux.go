@@ -159,7 +159,7 @@ func (s *serving) catchUp(ctx context.Context) {
 	}
 }
 
-// well is what the keeper asks of a server that has requests waiting.
+// well is what the keeper asks of a server every second.
 func (s *serving) well() bool {
 	_, err := s.manager.Usage(regions.RootNode)
 	return err == nil
