@@ -69,6 +69,8 @@ type header struct {
 	_        uint32
 	init     [initSize]byte
 	reply    [initSize]byte
+
+	orphaned atomic.Int64 // when a server lost its keeper, in ns since 1970; 0 for never. Earlier releases leave it 0.
 }
 
 // configRecord is one copy of the configuration.

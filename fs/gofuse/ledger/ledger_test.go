@@ -50,6 +50,7 @@ func TestLayoutIsFixed(t *testing.T) {
 		{"place of the slot count", unsafe.Offsetof(header{}.slotNext), 208},
 		{"place of INIT", unsafe.Offsetof(header{}.init), 264},
 		{"place of the reply", unsafe.Offsetof(header{}.reply), 776},
+		{"place of what an orphan says", unsafe.Offsetof(header{}.orphaned), 1288},
 	} {
 		if x.got != x.want {
 			t.Errorf("%s: %d bytes, want %d: a change needs another version", x.name, x.got, x.want)
