@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"os"
@@ -21,6 +22,8 @@ type shell struct {
 	mounter   mounter
 	unmounter unmounter
 	trials    probe.Trials
+	// job answers what systemd is doing with a unit, "" for nothing.
+	job func(ctx context.Context, unit string) (string, error)
 }
 
 // newShell is the process's own.
@@ -35,6 +38,7 @@ func newShell() *shell {
 		mounter:   newMounter(),
 		unmounter: newUnmounter(),
 		trials:    probe.Here(),
+		job:       jobOf,
 	}
 }
 
