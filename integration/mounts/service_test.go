@@ -280,6 +280,27 @@ func TestIncompleteStoreIsReplaced(t *testing.T) {
 	}
 }
 
+// A mount that is given up in a crash loop is mounted anew by the next start, with its regions.
+func TestCrashLoopUnderAManager(t *testing.T) {
+	m := manage(t)
+	args := []string{"--size=64M", "--crash-loop-deaths=2", "--on-crash-loop=abort"}
+	m.run(t, args...)
+	if err := os.WriteFile(filepath.Join(m.dir, "r"), []byte("bytes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		killServer(t, &m.mount)
+	}
+	if got := m.wait(t); got != 1 {
+		t.Errorf("exit code %d, want 1: %s", got, m.stderr)
+	}
+	m.waitFor(t, "an empty store", func() bool { return len(m.names()) == 0 })
+	m.run(t, args...)
+	if b, err := os.ReadFile(filepath.Join(m.dir, "r")); err != nil || string(b) != "bytes" {
+		t.Errorf("the region reads %q (%v)", b, err)
+	}
+}
+
 // Without --restartable nothing is stored, and SIGTERM unmounts.
 func TestNothingIsStoredUnasked(t *testing.T) {
 	m := manage(t)
