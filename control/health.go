@@ -56,7 +56,12 @@ func Summary(m *regions.Manager) (string, bool) {
 		return stateFailed + ": " + err.Error(), false
 	}
 	status, bytes, nodes := judge(use)
-	text := fmt.Sprintf("%s: %d regions, %s used", status, m.Totals().Regions, regions.FormatSize(int64(use.BytesUsed)))
+	names := "regions"
+	count := m.Totals().Regions
+	if count == 1 {
+		names = "region"
+	}
+	text := fmt.Sprintf("%s: %d %s, %s used", status, count, names, regions.FormatSize(int64(use.BytesUsed)))
 	if use.Bytes > 0 {
 		text += " of " + regions.FormatSize(int64(use.Bytes))
 	}

@@ -155,10 +155,10 @@ func TestSummary(t *testing.T) {
 		want  string
 		well  bool
 	}{
-		{regions.Usage{Bytes: 4096, BytesUsed: 1024, Nodes: 100, NodesUsed: 1}, nil, "ok: 1 regions, 1.0K used of 4.0K", true},
-		{regions.Usage{BytesUsed: 1024}, nil, "ok: 1 regions, 1.0K used", true},
+		{regions.Usage{Bytes: 4096, BytesUsed: 1024, Nodes: 100, NodesUsed: 1}, nil, "ok: 1 region, 1.0K used of 4.0K", true},
+		{regions.Usage{BytesUsed: 1024}, nil, "ok: 1 region, 1.0K used", true},
 		{regions.Usage{Bytes: 1024, BytesUsed: 1024, Nodes: 5, NodesUsed: 5}, nil,
-			"degraded: 1 regions, 1.0K used of 1.0K; bytes run out; inodes run out", true},
+			"degraded: 1 region, 1.0K used of 1.0K; bytes run out; inodes run out", true},
 		{regions.Usage{}, errors.New("gone"), "failed: gone", false},
 	} {
 		s := newStage(t, regions.Item{Path: "r", Attr: regions.Attr{Node: 5, Mode: regions.TypeRegular, Size: 1}})

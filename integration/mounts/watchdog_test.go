@@ -118,7 +118,7 @@ func TestStatusAndReload(t *testing.T) {
 	if err := syscall.Fallocate(int(f.Fd()), 0, 0, 63<<20); err != nil {
 		t.Fatal(err)
 	}
-	m.waitFor(t, "the status", func() bool { return m.heard(0, "STATUS=degraded: 1 regions, 63M used of 64M; bytes run out") })
+	m.waitFor(t, "the status", func() bool { return m.heard(0, "STATUS=degraded: 1 region, 63M used of 64M; bytes run out") })
 
 	write("version = 1\nsize = \"96M\"\n")
 	before := len(m.lines())
