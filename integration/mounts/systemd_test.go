@@ -101,9 +101,10 @@ func boot(t *testing.T, config string) *host {
 	name := run(t, exec.Command("systemd-escape", "--path", h.inside))
 	h.unit = "shmfs@" + strings.TrimSpace(name.stdout) + ".service"
 	text := strings.NewReplacer("/usr/local/bin/shmfs", path, "/etc/shmfs", h.units).Replace(readUnit(t))
-	// A watchdog that the test can wait for; no better place before the out-of-memory killer, for which
+	// A watchdog and a limit that the tests can wait for; no better place before the out-of-memory killer, for which
 	// CAP_SYS_RESOURCE is needed, and a container may lack that.
-	text = strings.NewReplacer("WatchdogSec=30s", "WatchdogSec=8s", "OOMScoreAdjust=-900\n", "").Replace(text)
+	text = strings.NewReplacer("WatchdogSec=30s", "WatchdogSec=8s", "StartLimitBurst=20", "StartLimitBurst=8",
+		"OOMScoreAdjust=-900\n", "").Replace(text)
 	files := map[string]string{"shmfs@.service": text, strings.TrimSpace(name.stdout) + ".toml": config}
 	for _, target := range minimal {
 		files[target] = "[Unit]\nDefaultDependencies=no\n"
@@ -343,6 +344,30 @@ func TestUnderSystemd(t *testing.T) {
 	h.await(t, "ActiveState", "inactive")
 	if got := h.property(t, "Result"); got != "success" || h.mountedThere(t) {
 		t.Errorf("after shmfs umount: result %s, mounted %v", got, h.mountedThere(t))
+	}
+}
+
+// A keeper that dies again and again is given up: the mount answers that it has no server, and the next start finds its
+// regions.
+func TestGivenUpBySystemd(t *testing.T) {
+	h := boot(t, "version = 1\nsize = \"64M\"\n")
+	h.systemctl(t, "start")
+	if err := os.WriteFile(filepath.Join(h.dir, "r"), []byte("bytes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for h.property(t, "ActiveState") != "failed" { // the limit of boot ends what does not
+		h.command(t, "systemctl", "kill", "--signal=KILL", "--kill-whom=main", h.unit)
+	}
+	if _, err := os.ReadDir(h.dir); !errors.Is(err, unix.ENOTCONN) {
+		t.Errorf("the mount answers %v, want ENOTCONN", err)
+	}
+	if got := h.property(t, "NFileDescriptorStore"); got != "0" {
+		t.Errorf("%s descriptors are stored, want 0", got)
+	}
+	h.systemctl(t, "reset-failed")
+	h.systemctl(t, "start")
+	if b, err := os.ReadFile(filepath.Join(h.dir, "r")); err != nil || string(b) != "bytes" {
+		t.Errorf("the region reads %q (%v)", b, err)
 	}
 }
 
