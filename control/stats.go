@@ -39,6 +39,7 @@ func (d *directory) serverStats(f *flat) {
 	}
 	f.int("keeper_pid", int64(k.PID))
 	f.uint("restarts_total", k.Restarts)
+	f.uint("keeper_restarts_total", k.Keepers)
 	f.seconds("last_gap_seconds", k.Gap)
 	f.text("program", k.Program)
 	f.uint("ledger_version", uint64(k.Ledger))

@@ -26,6 +26,7 @@ const (
 	exitNotFound             // no such region, no such mount
 	exitNoAnswer             // the server does not answer
 	exitMissing              // doctor found something missing
+	exitLeft                 // the mount goes on without this process
 	numExitCodes
 )
 
@@ -45,6 +46,7 @@ var exitMeanings = [numExitCodes]string{
 	exitNotFound:    "no such region, or no shmfs mounted there",
 	exitNoAnswer:    "the server does not answer",
 	exitMissing:     "doctor: something that shmfs needs is missing",
+	exitLeft:        "mount --restartable: ended by SIGTERM; the mount goes on with the next start",
 }
 
 // failure is an error with an exit code, a reason of one line, and what can be done about it.

@@ -43,8 +43,12 @@ type serving struct {
 	server  *gofuse.Server
 	ledger  *ledger.Ledger // nil without a keeper
 
+	service    *service      // who started this process, for a keeper in the foreground; nil for nobody
+	stored     *stored       // what the keeper before this one left; nil for nothing
 	connection int           // a keeper's
 	restarts   uint64        // servers that served before this one
+	keepers    uint64        // keepers that held the mount before this one
+	reloaded   func()        // tells the keeper that the configuration was read again; nil without one
 	gap        time.Duration // from the death of the last one to this one's service
 	program    string        // on disk; an upgrade starts it
 }
@@ -62,15 +66,19 @@ func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready 
 	if err != nil {
 		return err
 	}
-	if s.point, err = checkPoint(ctx, sh, o); err != nil {
-		return err
-	}
 	begin, run := s.hold, s.keep
 	if o.noKeeper {
 		begin, run = s.begin, s.run
-	}
-	if err := begin(ctx); err != nil {
+	} else if err := s.findService(); err != nil {
 		return err
+	}
+	if s.stored == nil {
+		if s.point, err = checkPoint(ctx, sh, o); err != nil {
+			return err
+		}
+		if err := begin(ctx); err != nil {
+			return err
+		}
 	}
 	if o.behind {
 		err = leaveTerminal(file)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"os"
@@ -23,6 +24,8 @@ type shell struct {
 	checker   checker
 	programs  programs
 	trials    probe.Trials
+	// job answers what systemd is doing with a unit, "" for nothing.
+	job func(ctx context.Context, unit string) (string, error)
 }
 
 // newShell is the process's own.
@@ -39,6 +42,7 @@ func newShell() *shell {
 		checker:   newChecker(),
 		programs:  newPrograms(),
 		trials:    probe.Here(),
+		job:       jobOf,
 	}
 }
 

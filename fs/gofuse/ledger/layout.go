@@ -51,6 +51,8 @@ type header struct {
 
 	fields [64]place     // where the fields of records stand; none in layout 1, which has them at firstPlaces
 	newest atomic.Uint32 // number of the newest node that a server has seen; 0 for none
+
+	orphaned atomic.Int64 // when a server lost its keeper, in ns since 1970; 0 for never. Layout 1 has none.
 }
 
 // place is where a field stands in its record.

@@ -49,6 +49,7 @@ func TestLayoutIsFixed(t *testing.T) {
 		{"place of the reply", unsafe.Offsetof(header{}.reply), 776},
 		{"place of the fields", unsafe.Offsetof(header{}.fields), 1288},
 		{"place of the newest node", unsafe.Offsetof(header{}.newest), 1544},
+		{"place of what an orphan says", unsafe.Offsetof(header{}.orphaned), 1552},
 	} {
 		if x.got != x.want {
 			t.Errorf("%s: %d bytes, want %d: a change needs another version", x.name, x.got, x.want)
