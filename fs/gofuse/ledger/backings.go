@@ -13,9 +13,7 @@ type Backing struct {
 
 // EnterBacking enters what the kernel has just registered. It answers where, for LeaveBacking.
 func (l *Ledger) EnterBacking(node uint64, id int32) (index uint32, err error) {
-	l.backingMu.Lock()
-	defer l.backingMu.Unlock()
-	i, ok := l.newBacking()
+	i, ok := l.backings.take()
 	if !ok {
 		return 0, ErrFull
 	}
@@ -26,33 +24,14 @@ func (l *Ledger) EnterBacking(node uint64, id int32) (index uint32, err error) {
 	return i, nil
 }
 
-func (l *Ledger) newBacking() (uint32, bool) {
-	if n := len(l.freeBackings); n > 0 {
-		i := l.freeBackings[n-1]
-		l.freeBackings = l.freeBackings[:n-1]
-		return i, true
-	}
-	i := l.head.backings.Load()
-	if i >= l.head.sections[backingSection].count {
-		return 0, false
-	}
-	l.head.backings.Store(i + 1)
-	return uint32(i), true
-}
-
 // LeaveBacking takes a backing out; tell tells the kernel.
 func (l *Ledger) LeaveBacking(index uint32, tell func()) {
 	r := l.backing(uint64(index))
 	r.state().Store(backingClosing)
 	tell()
 	r.state().Store(backingFree)
-	l.backingMu.Lock()
-	defer l.backingMu.Unlock()
-	l.freeBackings = append(l.freeBackings, index)
+	l.backings.give(index)
 }
-
-// Leave takes a backing out that Backings answered; tell tells the kernel.
-func (l *Ledger) Leave(b Backing, tell func()) { l.LeaveBacking(b.index, tell) }
 
 // Index answers what LeaveBacking takes.
 func (b Backing) Index() uint32 { return b.index }
@@ -85,7 +64,7 @@ func (l *Ledger) SkipBackingID(id int32) { l.head.backingID.Store(int64(id)) }
 func (l *Ledger) scanBackings() {
 	for i := range l.head.backings.Load() {
 		if l.backing(i).state().Load() == backingFree {
-			l.freeBackings = append(l.freeBackings, uint32(i))
+			l.backings.give(uint32(i))
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -48,12 +47,7 @@ type Ledger struct {
 
 	slots map[uint64]slotRecord // of requests that an earlier server began, by number
 
-	handleMu    sync.Mutex // guards what follows; taken alone
-	freeHandles []uint32
-	freeTexts   []uint32
-
-	backingMu    sync.Mutex // guards freeBackings; taken alone
-	freeBackings []uint32
+	handles, texts, backings vacancies
 }
 
 // Open maps a ledger and finds out what is free in it. The descriptor is the caller's, and must stay open.
@@ -89,6 +83,8 @@ func Open(fd int) (*Ledger, error) {
 	}
 	l := &Ledger{fd: fd, mem: mem, counters: counters, head: (*header)(unsafe.Pointer(&mem[0])), places: places,
 		slots: map[uint64]slotRecord{}}
+	l.handles = vacancies{used: &l.head.handles, count: l.head.sections[handleSection].count}
+	l.backings = vacancies{used: &l.head.backings, count: l.head.sections[backingSection].count}
 	l.scanSlots()
 	l.scanHandles()
 	l.scanBackings()

@@ -113,8 +113,8 @@ func TestHandlesOutliveTheirServer(t *testing.T) {
 	if got, ok := next.Text(found[b]); !ok || !bytes.Equal(got, text) {
 		t.Errorf("the content of a control file: %d bytes, %v", len(got), ok)
 	}
-	if _, ok := next.Text(found[a]); ok {
-		t.Error("a handle without content has some")
+	if got, ok := next.Text(found[a]); !ok || len(got) != 0 {
+		t.Errorf("a handle without content has %d bytes, %v", len(got), ok)
 	}
 	d, _ := next.EnterHandle(Handle{Node: 10}, nil)
 	if d == c || uint32(d) != uint32(c) {
@@ -126,6 +126,21 @@ func TestHandlesOutliveTheirServer(t *testing.T) {
 	if e, _ := next.EnterHandle(Handle{}, nil); e == a {
 		t.Error("a number was given out twice")
 	}
+}
+
+// What does not fit is known to be lost.
+func TestALargeTextIsLost(t *testing.T) {
+	first, fd := newLedger(t)
+	n, err := first.EnterHandle(Handle{Node: 7}, make([]byte, textMax+1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := again(t, fd)
+	next.Handles(func(h Handle) {
+		if b, ok := next.Text(h); ok || h.Number != n {
+			t.Errorf("handle %x of %x has %d bytes of its text", h.Number, n, len(b))
+		}
+	})
 }
 
 func TestHandlesAreFinite(t *testing.T) {
@@ -169,7 +184,7 @@ func TestBackingsOutliveTheirServer(t *testing.T) {
 	if got := next.NextBackingID(); got != 4 {
 		t.Errorf("the next id is %d, want 4", got)
 	}
-	next.Leave(found[7], func() { told++ })
+	next.LeaveBacking(found[7].Index(), func() { told++ })
 	if told != 2 {
 		t.Errorf("the kernel was told %d times, want 2", told)
 	}
