@@ -121,10 +121,12 @@ func TestTakeoverIsATable(t *testing.T) {
 	got := takeoverTable([]takeoverResult{
 		{What: longestWait, Regions: 1000, Samples: []float64{20e6, 30e6, 90e6}, Median: 50e6, Worst: 250e6},
 		{What: firstAnswer, Regions: 1_000_000, Samples: []float64{60e6}, Median: 50e6},
+		{What: wholeIndex, Regions: 10_000, Samples: []float64{60e6}},
 	})
 	for _, want := range []string{
 		"| longest wait of a busy client | 1,000 | 3 | 30.0 ms | 90.0 ms | median < 50.0 ms, worst < 250 ms | reached |",
 		"| first answer | 1,000,000 | 1 | 60.0 ms | 60.0 ms | median < 50.0 ms | **missed** |",
+		"| sums of all regions | 10,000 | 1 | 60.0 ms | 60.0 ms |  |  |",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the table lacks %q:\n%s", want, got)

@@ -19,8 +19,12 @@ const slotsLimit = 1.05
 
 func (s slotsResult) reached() bool { return s.Ratio <= slotsLimit }
 
-// slotsRounds is how many times as many rounds this takes: what is to be seen is smaller than the noise of a round.
-const slotsRounds = 10
+// What is to be seen is smaller than the noise of a round. So the two take turns more often: a tenth of the usual creates
+// a round, and a hundred times as many rounds.
+const (
+	slotsCreates = createsEach / 10
+	slotsRounds  = 100
+)
 
 // measureSlots lets shmfs take turns with a build of itself that keeps no slots.
 func measureSlots(ctx context.Context, o options, r *report) (err error) {
@@ -41,7 +45,7 @@ func measureSlots(ctx context.Context, o options, r *report) (err error) {
 		both = append(both, c)
 	}
 	o.rounds *= slotsRounds
-	results, err := interleave(ctx, createWork(), both, o)
+	results, err := interleave(ctx, createWork(slotsCreates), both, o)
 	if err != nil {
 		return err
 	}
