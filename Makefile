@@ -50,6 +50,7 @@ $(addprefix cross-,$(SYSTEMS)): cross-%:
 
 .PHONY: bench
 bench: build ## speed beside tmpfs and go-fuse's loopback, into docs/benchmarks.md (as root, tens of minutes)
+	CGO_ENABLED=0 $(GO) build -tags noslots $(BUILDFLAGS) -o bin/shmfs-noslots ./cmd/shmfs
 	$(GO) run ./integration/bench -out docs/benchmarks.md -json docs/benchmarks.json
 
 KILLS ?= 1000

@@ -119,33 +119,45 @@ func (b *books) found(a *Attr) (again bool) {
 // Adopt is done.
 func (m *Manager) Expect() { m.books.expect() }
 
-// FindUsers asks the kernel for every region whether somebody has it, and keeps those that are in use. It is for an
-// arena that others served before: who maps its regions opened them there. It costs some 5 µs a region.
-func (m *Manager) FindUsers(ctx context.Context) error {
+// Adopt counts what the arena holds already, and answers the sums.
+func (m *Manager) Adopt(ctx context.Context) (Totals, error) {
+	return m.adopt(ctx, func(NodeID) {})
+}
+
+// AdoptUsed adopts an arena that others served before: who maps its regions opened them there. So it also asks the kernel
+// for every region whether somebody has it, and keeps those that are in use. That costs some 5 µs a region.
+func (m *Manager) AdoptUsed(ctx context.Context) (Totals, error) {
 	p, ok := m.Arena.(UseProber)
 	if !ok {
-		return nil
+		return m.Adopt(ctx)
 	}
-	return m.Arena.Walk(ctx, RootNode, func(it Item) error {
-		if !it.Attr.IsRegion() {
-			return nil
+	return m.adopt(ctx, func(n NodeID) {
+		if held, err := p.InUse(n); err == nil && held {
+			m.users.found(n)
 		}
-		if held, err := p.InUse(it.Attr.Node); err == nil && held {
-			m.users.found(it.Attr.Node)
-		}
-		return nil
 	})
 }
 
-// Adopt counts what the arena holds already, and answers the sums.
-func (m *Manager) Adopt(ctx context.Context) (Totals, error) {
+// adopt walks once, and calls fn for every region.
+func (m *Manager) adopt(ctx context.Context, fn func(NodeID)) (Totals, error) {
 	m.books.expect()
-	err := m.Arena.Walk(ctx, RootNode, func(it Item) error {
+	err := m.survey(ctx, func(it Item) error {
 		if m.books.found(&it.Attr) {
 			m.Getattr(it.Attr.Node)
+		}
+		if it.Attr.IsRegion() {
+			fn(it.Attr.Node)
 		}
 		return nil
 	})
 	m.books.complete()
 	return m.books.totals(), err
+}
+
+// survey calls fn for every node, several at once where the arena can.
+func (m *Manager) survey(ctx context.Context, fn func(Item) error) error {
+	if s, ok := m.Arena.(Surveyor); ok {
+		return s.Survey(ctx, false, fn)
+	}
+	return m.Arena.Walk(ctx, RootNode, fn)
 }

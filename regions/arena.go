@@ -243,6 +243,13 @@ type Resizer interface {
 	Resize(bytes, nodes int64) error
 }
 
+// Surveyor is an arena that is walked faster than by Walk where the order does not matter.
+type Surveyor interface {
+	// Survey calls fn for every node below the root, a directory before what is in it, and several at once. Items have
+	// no Path, and a Record only if records are asked for. An error of fn ends the walk and is returned.
+	Survey(ctx context.Context, records bool, fn func(Item) error) error
+}
+
 // Pather is an arena that tells where a node stands in the tree, for messages: relative to the root, "" for the root
 // itself.
 type Pather interface {

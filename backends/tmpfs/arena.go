@@ -57,6 +57,7 @@ var (
 	_ regions.Copier     = (*Arena)(nil)
 	_ regions.Resizer    = (*Arena)(nil)
 	_ regions.Pather     = (*Arena)(nil)
+	_ regions.Surveyor   = (*Arena)(nil)
 )
 
 // Close gives up the arena's descriptors. Its memory stays with its mount.

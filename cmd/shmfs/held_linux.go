@@ -111,10 +111,11 @@ func (s *serving) attachArena(fd int) (err error) {
 // first answers, where an earlier server was interrupted.
 func (s *serving) adopt(ctx context.Context) error {
 	if !s.resumed() || !s.manager.Properties().Stateless {
-		_, err := s.manager.Adopt(ctx)
-		if err == nil && s.found && !s.resumed() {
-			err = s.manager.FindUsers(ctx) // clients of a mount before this one
+		adopt := s.manager.Adopt
+		if s.found && !s.resumed() {
+			adopt = s.manager.AdoptUsed // by clients of a mount before this one
 		}
+		_, err := adopt(ctx)
 		return err
 	}
 	s.manager.Expect()

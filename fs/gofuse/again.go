@@ -25,7 +25,7 @@ import (
 
 // slot remembers what a request found, before it acts. End must follow.
 func (c *call) slot(f ledger.Found) ledger.Slot {
-	if c.server.ledger == nil {
+	if !slots || c.server.ledger == nil {
 		return ledger.Slot{}
 	}
 	f.Begun = c.start
