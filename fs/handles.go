@@ -24,6 +24,7 @@ type OpenHandle struct {
 	Access  regions.Access
 	Request uint64 // of the caller who opened it
 	Content []byte // what a control file's reader reads
+	Lost    bool   // its content did not outlive the server that made it
 }
 
 // HandleBook numbers handles.
@@ -114,7 +115,7 @@ func (t *Tree) Restore(fh uint64, h OpenHandle) {
 	x := &handle{kind: h.Kind, node: h.Node, access: h.Access}
 	switch h.Kind {
 	case ControlHandle:
-		x.text = &virtualHandle{content: h.Content, held: &t.virtual.held}
+		x.text = &virtualHandle{content: h.Content, lost: h.Lost, held: &t.virtual.held}
 		t.virtual.held.Add(int64(len(h.Content)))
 		if h.Access&regions.WriteAccess != 0 {
 			x.text.writer = t.virtual.writer(h.Node)

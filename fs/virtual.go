@@ -284,6 +284,7 @@ func (l *virtualListing) Close() error { return nil }
 // virtualHandle is an open virtual file.
 type virtualHandle struct {
 	content []byte
+	lost    bool          // content was another server's
 	held    *atomic.Int64 // where content is counted; nil for nowhere
 	writer  VirtualWriter
 }
@@ -294,11 +295,15 @@ func (h *virtualHandle) close() {
 	}
 }
 
-func (h *virtualHandle) read(p []byte, off int64) int {
-	if off < 0 || off >= int64(len(h.content)) {
-		return 0
+func (h *virtualHandle) read(p []byte, off int64) (int, error) {
+	switch {
+	case h.lost:
+		return 0, &regions.Refusal{Code: regions.IO, Reason: "the rest of this control file was lost with the server that made it",
+			Remedy: "open it again"}
+	case off < 0 || off >= int64(len(h.content)):
+		return 0, nil
 	}
-	return copy(p, h.content[off:])
+	return copy(p, h.content[off:]), nil
 }
 
 func (h *virtualHandle) write(ctx context.Context, c Caller, p []byte) (int, error) {

@@ -299,3 +299,13 @@ func TestControlInterrupted(t *testing.T) {
 	_, err := tree.Open(t.Context(), fs.Caller{UID: 1}, large, regions.ReadAccess)
 	want(t, "the next one", err, regions.OK)
 }
+
+// The reader of a snapshot that was lost with its server is told so, and not that this was all.
+func TestControlLost(t *testing.T) {
+	tree := newTree(fs.Options{Control: largeDir{}})
+	n := walk(t, tree, ".ctl", "large").Node
+	tree.Restore(77, fs.OpenHandle{Kind: fs.ControlHandle, Node: n, Access: regions.ReadAccess, Lost: true})
+	_, err := tree.Read(n, 77, make([]byte, 10), 0)
+	want(t, "read", err, regions.IO)
+	tree.Release(77)
+}

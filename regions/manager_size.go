@@ -31,7 +31,7 @@ type headroom struct {
 	bytes func(size int64) int64
 }
 
-// SetUnit says in which units memory is given, in bytes. Call it before anything is in the arena.
+// SetUnit says in which units memory is given, in bytes.
 func (m *Manager) SetUnit(bytes int64) { m.accounts.SetUnit(bytes) }
 
 // SetHeadroom says how much more memory the arena has than may be promised, for each size. Call it before SetSize.

@@ -53,10 +53,9 @@ func physical(c *policy.Config, size int64) int64 {
 	return size + min(c.Headroom(size), regions.Unlimited-size)
 }
 
-// manage puts a manager before the arena, with the limits of the configuration.
+// manage gives the manager the limits of the configuration.
 func (s *serving) manage() {
 	c := s.options.config
-	s.manager = regions.NewManager(s.arena)
 	if c.Huge == policy.HugeAlways {
 		s.manager.SetUnit(hugePage(s.sh.root))
 	}

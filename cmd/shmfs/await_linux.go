@@ -27,6 +27,9 @@ func (s *serving) await(ctx context.Context, done <-chan struct{}) {
 		case sig := <-s.signals:
 			if sig == syscall.SIGHUP {
 				s.reload()
+				if s.reloaded != nil {
+					s.reloaded()
+				}
 				continue
 			}
 			refused = s.leave(refused)
@@ -74,6 +77,11 @@ func (s *serving) reload() {
 		s.log.Warn("nothing to read again: mounted without a configuration file")
 		return
 	}
+	s.refresh()
+}
+
+// refresh puts into effect what the configuration file and the command line say now.
+func (s *serving) refresh() {
 	next, err := s.options.read()
 	if err != nil {
 		s.log.Error("the configuration stays as it is", "reason", err.Error(), "remedy", remedyOf(err))

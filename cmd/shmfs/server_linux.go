@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,9 +43,14 @@ type serving struct {
 	server  *gofuse.Server
 	ledger  *ledger.Ledger // nil without a keeper
 
+	service    *service      // who started this process, for a keeper in the foreground; nil for nobody
+	stored     *stored       // what the keeper before this one left; nil for nothing
 	connection int           // a keeper's
 	restarts   uint64        // servers that served before this one
+	keepers    uint64        // keepers that held the mount before this one
+	reloaded   func()        // tells the keeper that the configuration was read again; nil without one
 	gap        time.Duration // from the death of the last one to this one's service
+	program    string        // on disk; an upgrade starts it
 }
 
 // serve mounts, says when clients can use it, and serves until the mount has ended. On an error nothing is left.
@@ -60,15 +66,19 @@ func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready 
 	if err != nil {
 		return err
 	}
-	if s.point, err = checkPoint(ctx, sh, o); err != nil {
-		return err
-	}
 	begin, run := s.hold, s.keep
 	if o.noKeeper {
 		begin, run = s.begin, s.run
-	}
-	if err := begin(ctx); err != nil {
+	} else if err := s.findService(); err != nil {
 		return err
+	}
+	if s.stored == nil {
+		if s.point, err = checkPoint(ctx, sh, o); err != nil {
+			return err
+		}
+		if err := begin(ctx); err != nil {
+			return err
+		}
 	}
 	if o.behind {
 		err = leaveTerminal(file)
@@ -97,10 +107,11 @@ func (s *serving) begin(ctx context.Context) error {
 	if err := s.openArena(ctx); err != nil {
 		return err
 	}
-	s.manage()
+	s.manager = regions.NewManager(s.arena)
 	if err := s.adopt(ctx); err != nil {
 		return errors.Join(err, s.end())
 	}
+	s.manage()
 	s.current = policy.NewCurrent(s.options.config, s.apply)
 	fd, err := s.mount()
 	if err != nil {
@@ -165,13 +176,15 @@ func noFUSE(err error) error {
 // connect makes the tree with its control files, and answers the kernel's INIT.
 func (s *serving) connect(fd int) error {
 	var handles fs.HandleBook
+	var counters []atomic.Uint64
 	if s.ledger != nil {
-		handles = gofuse.Book{Ledger: s.ledger}
+		handles, counters = gofuse.Book{Ledger: s.ledger}, s.ledger.Counters()
 	}
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
 		Owner:     uint32(os.Geteuid()),
 		Handles:   handles,
+		Counters:  counters,
 		Control: control.New(control.Sources{
 			Tree:     func() *fs.Tree { return s.tree },
 			FrontEnd: s.frontEnd,

@@ -28,6 +28,8 @@ here only; where else it is mounted is listed, and the exit code says busy.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "lazy", Aliases: []string{"l"}, Destination: &o.lazy,
 				Usage: "detach it now, whoever holds it: what is mapped or open stays usable until it is let go"},
+			&cli.StringFlag{Name: "unit", Destination: &o.unit,
+				Usage: "as ExecStop= of a systemd `UNIT`: only if it is being stopped, not if it is restarted; what is busy is detached"},
 			&cli.BoolFlag{Name: "keep", Destination: &o.keep, Usage: "leave the regions for the next mount at the same place"},
 		},
 		Action: func(c *cli.Context) error {
@@ -44,12 +46,16 @@ type umountOptions struct {
 	path string
 	lazy bool
 	keep bool
+	unit string // of systemd
 }
 
 // endTime is how long a server may take to end after the unmount: it gives back all memory, some GiB a second.
 const endTime = 2 * time.Minute
 
 func (o umountOptions) run(ctx context.Context, sh *shell) error {
+	if o.unit != "" {
+		return o.forUnit(ctx, sh)
+	}
 	point, err := sh.finder.point(o.path)
 	if err != nil {
 		return err

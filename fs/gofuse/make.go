@@ -34,12 +34,14 @@ func (s *Server) Symlink(_ <-chan struct{}, h *fuse.InHeader, target, name strin
 }
 
 func (c *call) make(out *fuse.EntryOut, n fs.NewNode) fuse.Status {
-	defer c.making().End()
+	m := c.making()
+	defer m.End()
 	var a regions.Attr
 	err := c.server.withRoom(func() (err error) {
 		a, err = c.server.tree.Make(c.caller, c.node, c.name, n)
 		return err
 	})
+	m.made(&a, err)
 	return c.entry(out, a, err)
 }
 
@@ -78,13 +80,15 @@ func (s *Server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 	if a, fh, ok := c.createdBefore(); ok {
 		return c.created(out, a, fh, access, nil)
 	}
-	defer c.making().End()
+	m := c.making()
+	defer m.End()
 	var a regions.Attr
 	var fh uint64
 	err := s.withRoom(func() (err error) {
 		a, fh, err = s.tree.Create(c.caller, c.node, name, in.Mode, access)
 		return err
 	})
+	m.made(&a, err)
 	if errors.Is(err, regions.Exists) && in.Flags&syscall.O_EXCL == 0 {
 		if a, err = s.tree.Lookup(c.node, name); err == nil {
 			fh, err = s.tree.Open(interruptible(cancel), c.caller, a.Node, access)

@@ -3,6 +3,7 @@
 package gofuse
 
 import (
+	"fmt"
 	"os"
 	"unsafe"
 
@@ -58,6 +59,9 @@ func (s *Server) begin(o Options, opts *fuse.MountOptions) error {
 // goOn takes over where an earlier server ended. Whatever this release would answer to INIT: the kernel goes by what it
 // was told first.
 func (s *Server) goOn(opts *fuse.MountOptions, request, reply []byte) error {
+	if len(reply) < int(unsafe.Sizeof(fuse.OutHeader{})+unsafe.Sizeof(fuse.InitOut{})) {
+		return fmt.Errorf("the ledger has no answer to INIT: %d bytes", len(reply))
+	}
 	flags := (*fuse.InitOut)(unsafe.Pointer(&reply[unsafe.Sizeof(fuse.OutHeader{})])).Flags64()
 	opts.ExtraCapabilities, opts.DisabledCapabilities = flags, ^flags
 	if _, err := s.device.greet(s, opts, request); err != nil {
@@ -98,7 +102,8 @@ func (s *Server) restore() error {
 	s.ledger.Handles(func(h ledger.Handle) {
 		o := fs.OpenHandle{Kind: fs.HandleKind(h.Kind), Node: regions.NodeID(h.Node), Access: regions.Access(h.Access)}
 		if o.Kind == fs.ControlHandle {
-			o.Content, _ = s.ledger.Text(h)
+			content, kept := s.ledger.Text(h)
+			o.Content, o.Lost = content, !kept
 		}
 		s.tree.Restore(h.Number, o)
 		s.opened[h.Request] = h.Number
@@ -131,7 +136,7 @@ func (s *Server) restoreBackings(path bool) error {
 		s.tree.Arena().Released(n, both)
 	}
 	for _, x := range closing {
-		s.ledger.Leave(x, func() { s.device.UnregisterBackingFd(x.ID) })
+		s.ledger.LeaveBacking(x.Index(), func() { s.device.UnregisterBackingFd(x.ID) })
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func TestDocumentedProofs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var code []byte
-	for _, pattern := range []string{"*_test.go", "../mounts/*_test.go", "../../fs/gofuse/keeper/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "../mounts/*_test.go", "../../fs/gofuse/keeper/*_test.go", "../../fs/gofuse/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

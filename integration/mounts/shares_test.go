@@ -286,6 +286,7 @@ func TestSoftLimit(t *testing.T) {
 	for i := range 3 {
 		wantErrno(t, "above it", growTo(filepath.Join(d, fmt.Sprint(i)), 1<<20), 0)
 	}
+	m.waitFor(t, "the warning", func() bool { return strings.Contains(m.stderr.String(), "a soft limit is passed") })
 	if log := m.stderr.String(); strings.Count(log, "a soft limit is passed") != 1 || !strings.Contains(log, "the directory d") {
 		t.Errorf("logged:\n%s", log)
 	}
