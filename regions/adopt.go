@@ -8,7 +8,7 @@ import (
 )
 
 // adoption is a walk over what an arena held before. Until it is done nothing is made, moved, removed or resized: who
-// asks for that waits, some 4 µs for each node that there is. What only looks does not.
+// asks for that waits, some 10 µs for each node that there is. What only looks does not.
 type adoption struct {
 	mu   sync.Mutex    // guards done
 	done chan struct{} // closed at the end of the walk; nil if there is none to come
