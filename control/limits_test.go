@@ -28,7 +28,8 @@ func TestLimitsAreWritten(t *testing.T) {
 	s, f := limited(t)
 	for _, command := range []string{
 		"mount regions=10,soft_bytes=1K\n", `directory "a b" bytes=2G`, `directory "a b" regions=3`, `directory "/a b/" writes=strict`,
-		`directory "a b" overcommit=false`, "user 1000 5K", "group 7 regions=1", "owner 4711 largest=9", "user 1000 bytes=max",
+		`directory "a b" overcommit=false`, "user 1000 5K", "group 7 regions=1", "owner 4711 largest=9",
+		"cgroup /system.slice/a.service bytes=1G", `cgroup "/a b" regions=2`, "user 1000 bytes=max",
 	} {
 		if err := f.Write(t.Context(), fs.Caller{}, []byte(command)); err != nil {
 			t.Errorf("%s: %v", command, err)
@@ -52,6 +53,10 @@ func TestLimitsAreWritten(t *testing.T) {
 			Writes: "inherit", Overcommit: "inherit"},
 		{Subject: "owner", Name: "4711", Bytes: none, Regions: none, Nodes: none, Largest: 9, SoftBytes: none,
 			SoftRegions: none, Writes: "inherit", Overcommit: "inherit"},
+		{Subject: "cgroup", Name: "/a b", Bytes: none, Regions: 2, Nodes: none, Largest: none, SoftBytes: none,
+			SoftRegions: none, Writes: "inherit", Overcommit: "inherit"},
+		{Subject: "cgroup", Name: "/system.slice/a.service", Bytes: 1 << 30, Regions: none, Nodes: none, Largest: none,
+			SoftBytes: none, SoftRegions: none, Writes: "inherit", Overcommit: "inherit"},
 	}
 	if len(all) != len(want) {
 		t.Fatalf("got %d lines:\n%s", len(all), text)
@@ -78,7 +83,7 @@ func TestLimitsAreWritten(t *testing.T) {
 func TestLimitsAreRefused(t *testing.T) {
 	_, f := limited(t)
 	for command, want := range map[string]string{
-		"":                           "want mount, directory, user, group or owner",
+		"":                           "want mount, directory, user, group, owner or cgroup",
 		"everybody bytes=1":          `no subject is called "everybody"`,
 		"mount":                      "want a size such as 2G",
 		"mount bytes=1G":             "the bytes of the mount are its size",
@@ -91,6 +96,8 @@ func TestLimitsAreRefused(t *testing.T) {
 		`directory "a b" colour=red`: `"colour" is no limit`,
 		"user alice bytes=1":         `user "alice": want a number`,
 		"user 7 reserve=1":           "reserve and nodes are for directories",
+		"cgroup a bytes=1":           `"a": want a path`,
+		"cgroup /a/../b bytes=1":     "want a path",
 		"mount regions=1\nmount 2":   "more than one line",
 	} {
 		err := f.Write(t.Context(), fs.Caller{}, []byte(command))

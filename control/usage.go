@@ -15,7 +15,7 @@ import (
 const usageName = "usage"
 
 // usageKinds are its files.
-var usageKinds = []accounts.Kind{accounts.OfDirectory, accounts.OfUser, accounts.OfGroup, accounts.OfOwner}
+var usageKinds = append([]accounts.Kind{accounts.OfDirectory}, accounts.SubjectKinds()...)
 
 // usageDir is `usage`: a file a kind of subject, in which each one that holds something has a line.
 type usageDir struct{ d *directory }

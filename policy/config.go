@@ -40,7 +40,9 @@ type Config struct {
 	UserLimit  string // of each user, as regions.ParseLimits reads it
 	GroupLimit string
 	OwnerLimit string
-	// DirectoryLimit is what directories may hold that have no limits of their own, as ParseDirectoryLimits reads it.
+	// CgroupLimit is what cgroups may hold that have no limits of their own, as ParsePatterns reads it.
+	CgroupLimit string
+	// DirectoryLimit is what directories may hold that have no limits of their own, as ParsePatterns reads it.
 	DirectoryLimit string
 
 	OnCrashLoop CrashLoop
@@ -140,6 +142,7 @@ func Default() Config {
 		GroupLimit: NoLimit,
 		OwnerLimit: NoLimit,
 
+		CgroupLimit:    NoLimit,
 		DirectoryLimit: NoLimit,
 
 		OnCrashLoop: CrashLoopEIO,

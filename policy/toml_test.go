@@ -31,6 +31,7 @@ overcommit = true
 user_limit = "2G"
 group_limit = "bytes=4G,regions=100"
 owner_limit = "max"
+cgroup_limit = "/jobs/*:2G"
 directory_limit = "tenants/*:2G"
 `))
 	if err != nil {
@@ -41,6 +42,7 @@ directory_limit = "tenants/*:2G"
 		AllowOther: Yes, Keep: true, Mode: 0o700, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
 		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
+		CgroupLimit:    "jobs/*:bytes=2147483648",
 		DirectoryLimit: "tenants/*:bytes=2147483648",
 	}
 	if got != want {

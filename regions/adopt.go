@@ -83,7 +83,7 @@ func (m *Manager) survey(ctx context.Context, fn func(Item) error) error {
 func (m *Manager) found(it *Item) {
 	a := &it.Attr
 	m.books.made(a)
-	m.accounts.Found(accounts.Node(a.Node), accounts.Node(it.Parent), typeOf(a), seen(a), owner(a, it.Record.PID), true)
+	m.accounts.Found(accounts.Node(a.Node), accounts.Node(it.Parent), typeOf(a), seen(a), owner(a, &it.Record), true)
 	if a.IsDir() {
 		m.restoreSettings(a.Node)
 	}

@@ -13,7 +13,7 @@ const (
 	LimitXattr      = "user.shmfs.limit"      // limits: 2G, or bytes=2G,regions=100
 	WritesXattr     = "user.shmfs.writes"     // auto, strict, fast
 	OvercommitXattr = "user.shmfs.overcommit" // true, false
-	// SubjectsXattr, on the root, keeps the limits of users, groups and processes, a line each.
+	// SubjectsXattr, on the root, keeps the limits of users, groups, processes and cgroups, a line each.
 	SubjectsXattr = "user.shmfs.limits"
 )
 
@@ -232,8 +232,8 @@ func (m *Manager) whose(e *accounts.Exceeded) (name, subject string) {
 		path := m.Path(NodeID(e.ID))
 		return "the directory " + path, "directory " + path
 	}
-	name = fmt.Sprintf("%s %d", e.Kind, e.ID)
-	return name, name
+	x := accounts.Subject{Kind: e.Kind, ID: e.ID, Name: e.Name}
+	return e.Kind.String() + " " + x.Text(), e.Kind.String() + " " + quoted(x.Text())
 }
 
 // remedy says what can be typed.

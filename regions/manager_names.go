@@ -19,8 +19,8 @@ func typeOf(a *Attr) accounts.Type {
 
 func seen(a *Attr) accounts.Seen { return accounts.Seen{Size: a.Size, Resident: a.Resident()} }
 
-func owner(a *Attr, pid uint32) accounts.Owner {
-	return accounts.Owner{User: a.UID, Group: a.GID, Process: pid}
+func owner(a *Attr, r *Record) accounts.Owner {
+	return accounts.Owner{User: a.UID, Group: a.GID, Process: r.PID, Cgroup: r.Cgroup}
 }
 
 const pageSize = 4096
@@ -33,7 +33,7 @@ const longTarget = 128
 func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, error) {
 	made := Attr{Mode: spec.Mode}
 	n := accounts.NewNode{Type: typeOf(&made), Named: named,
-		Owner: accounts.Owner{User: spec.UID, Group: spec.GID, Process: spec.Record.PID}}
+		Owner: owner(&Attr{UID: spec.UID, GID: spec.GID}, &spec.Record)}
 	if len(spec.Target) >= longTarget {
 		n.Bytes = pageSize
 	}
@@ -112,7 +112,8 @@ func (m *Manager) setAdrift(node NodeID) {
 	m.adrift[node] = struct{}{}
 }
 
-// Make makes a node and, if it is a region, its record. spec.Record.PID is the caller's, the rest is filled in.
+// Make makes a node and, if it is a region, its record. spec.Record.PID and Cgroup are
+// the caller's, the rest is filled in.
 func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
 	m.stamp(&spec)
 	c, err := m.claim(dir, &spec, true)
@@ -130,7 +131,7 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err e
 		c.Undo()
 		return
 	}
-	c.Made(accounts.Node(a.Node), seen(a), owner(a, spec.Record.PID))
+	c.Made(accounts.Node(a.Node), seen(a), owner(a, &spec.Record))
 	if a.IsDir() && m.defaults.Load() != nil {
 		m.restoreSettings(a.Node)
 	}
@@ -196,7 +197,8 @@ func (m *Manager) stamp(spec *Spec) {
 		spec.Record = Record{}
 		return
 	}
-	spec.Record = Record{ID: NewID(), Created: m.now(), PID: spec.Record.PID, UID: spec.UID, GID: spec.GID}
+	spec.Record = Record{ID: NewID(), Created: m.now(), PID: spec.Record.PID, UID: spec.UID, GID: spec.GID,
+		Cgroup: spec.Record.Cgroup}
 }
 
 // Link gives a node one more name; the first name of a region made by MakeTemp brings it into the books.
@@ -219,7 +221,7 @@ func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
 		m.books.made(&a)
 	}
 	if !m.accounts.Known(accounts.Node(node)) {
-		m.accounts.Found(accounts.Node(node), accounts.Node(dir), typeOf(&a), seen(&a), owner(&a, 0), true)
+		m.accounts.Found(accounts.Node(node), accounts.Node(dir), typeOf(&a), seen(&a), owner(&a, &Record{}), true)
 	}
 	return a, nil
 }
@@ -348,6 +350,6 @@ func (m *Manager) countWhiteout(r Rename) {
 	}
 	a, err := m.Arena.Lookup(r.Dir, r.Name)
 	if err == nil && a.Type() == TypeChar && a.Nlink == 1 {
-		m.accounts.Found(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, 0), true)
+		m.accounts.Found(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, &Record{}), true)
 	}
 }

@@ -16,7 +16,7 @@ func (m *Manager) Getattr(node NodeID) (Attr, error) {
 	m.accounts.See(n, seq, seen(&a))
 	if a.Nlink == 0 && !m.accounts.Known(n) {
 		// A server before this one knew it. Or it is going: then it is found gone by the next sweep.
-		m.accounts.Found(n, accounts.Node(RootNode), accounts.Region, seen(&a), owner(&a, 0), false)
+		m.accounts.Found(n, accounts.Node(RootNode), accounts.Region, seen(&a), owner(&a, &Record{}), false)
 		m.setAdrift(node)
 	}
 	m.tellCrossings()
@@ -67,7 +67,7 @@ func (m *Manager) claimOwner(node NodeID, c *Change) (back func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	old := owner(&a, 0)
+	old := owner(&a, &Record{})
 	next := old
 	if c.Set&SetUID != 0 {
 		next.User = c.UID

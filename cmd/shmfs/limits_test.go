@@ -66,6 +66,7 @@ func TestLimitsSet(t *testing.T) {
 		{[]string{"--user", "root", dir, "2G"}, "user 0 2G\n"},
 		{[]string{"--group", "12", dir, "2G"}, "group 12 2G\n"},
 		{[]string{"--owner", "4711", dir, "2G"}, "owner 4711 2G\n"},
+		{[]string{"--cgroup", "/system.slice/a b", dir, "2G"}, "cgroup \"/system.slice/a b\" 2G\n"},
 	} {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			t.Fatal(err)

@@ -182,6 +182,7 @@ func (s *serving) connect(fd int) error {
 	}
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
+		CgroupOf:  gofuse.CgroupOf,
 		Owner:     uint32(os.Geteuid()),
 		Handles:   handles,
 		Counters:  counters,

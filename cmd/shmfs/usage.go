@@ -25,8 +25,8 @@ func usageCommand(sh *shell) *cli.Command {
 		Usage:     "tell who holds how much",
 		ArgsUsage: "[PATH]",
 		Description: describe(`PATH is a mount point or anything below one; where only one shmfs is mounted it may be left
-out. --by says whose use is told: of each directory (with all below it), user, group or owner, the process that made a
-region. Those who are promised the most come first. PEAK is the most that was promised since the server started, UNLINKED what
+out. --by says whose use is told: of each directory (with all below it), user, group, owner (the process that made a
+region) or cgroup (the one that it was in, with all below it). Those who are promised the most come first. PEAK is the most that was promised since the server started, UNLINKED what
 belongs to regions that have no name any more and are still in use.`,
 			"shmfs usage /mnt/shm --by user", "shmfs usage --by directory --json | jq '.[0]'"),
 		Flags: []cli.Flag{
@@ -44,7 +44,7 @@ belongs to regions that have no name any more and are still in use.`,
 	}
 }
 
-var usageSubjects = []string{"directory", "user", "group", "owner"}
+var usageSubjects = []string{"directory", "user", "group", "owner", "cgroup"}
 
 type usageOptions struct {
 	path, by string

@@ -76,7 +76,7 @@ type Settings struct {
 	Overcommit Overcommit
 }
 
-// Kind is whose account it is. An owner is the process that made a region.
+// Kind is whose account it is. An owner is the process that made a region, a cgroup the one that it was in.
 type Kind uint8
 
 const (
@@ -85,10 +85,11 @@ const (
 	OfUser
 	OfGroup
 	OfOwner
+	OfCgroup
 	kinds
 )
 
-var kindNames = [kinds]string{"mount", "directory", "user", "group", "owner"}
+var kindNames = [kinds]string{"mount", "directory", "user", "group", "owner", "cgroup"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -102,13 +103,11 @@ func ParseKind(s string) (Kind, bool) {
 	return 0, false
 }
 
-// Owner is to whom a region belongs beside its directories. Process 0 is nobody.
-type Owner struct{ User, Group, Process uint32 }
-
 // Exceeded says which limit stands in the way of what.
 type Exceeded struct {
 	Kind  Kind
 	ID    uint64 // a directory's node, a user's number, ...
+	Name  string // of one that is told by it
 	What  What
 	Limit int64
 	Used  int64 // with what is reserved and not used

@@ -18,9 +18,11 @@ type Book struct {
 	nameless map[Node]*file
 	dying    int // of nameless: held by nobody
 	deaths   uint64
-	subjects [kinds]map[uint32]*account
+	subjects [kinds]map[uint64]*account
+	named    [kinds]map[string]*account // of subjects
 	defaults [kinds]Limits
-	explicit [kinds]map[uint32]Limits
+	patterns [kinds]func(name string) Limits
+	explicit map[Subject]Limits
 	writes   Writes // where no directory says anything
 	over     bool   // overcommit where no directory says anything
 	reserves int    // accounts that have a reservation
@@ -32,7 +34,8 @@ type Book struct {
 type account struct {
 	kind     Kind
 	id       uint64
-	parent   *account // of a directory; nil for the root's and all others
+	name     string   // where the kind is a named one
+	parent   *account // of a directory, or the one above a named one; nil for the others
 	also     *account // where a directory is being moved to
 	settings Settings
 	used     Amount
@@ -50,7 +53,7 @@ type file struct {
 	resident int64
 	home     *account   // directory of a name; of a region without one, where it was last
 	more     []*account // of its further names
-	owners   [3]*account
+	owners   owners
 	region   bool
 	nameless bool
 	dying    bool
@@ -63,6 +66,7 @@ type file struct {
 type Crossing struct {
 	Kind  Kind
 	ID    uint64
+	Name  string
 	What  What
 	Limit int64
 	Used  int64
@@ -73,11 +77,12 @@ func New(unit int64, root Node) *Book {
 	b := &Book{
 		unit: unit, root: &account{kind: Mount, id: uint64(root)}, writes: WritesAuto,
 		dirs: map[Node]*account{}, files: map[Node]*file{}, several: map[*file]struct{}{}, nameless: map[Node]*file{},
+		explicit: map[Subject]Limits{},
 	}
 	b.dirs[root] = b.root
 	for k := range b.subjects {
-		b.subjects[k] = map[uint32]*account{}
-		b.explicit[k] = map[uint32]Limits{}
+		b.subjects[k] = map[uint64]*account{}
+		b.named[k] = map[string]*account{}
 	}
 	return b
 }
@@ -98,45 +103,6 @@ func (b *Book) directory(n Node) *account {
 		return a
 	}
 	return b.root
-}
-
-func (b *Book) owners(o Owner) [3]*account {
-	var all [3]*account
-	all[0] = b.subject(OfUser, o.User)
-	all[1] = b.subject(OfGroup, o.Group)
-	if o.Process != 0 {
-		all[2] = b.subject(OfOwner, o.Process)
-	}
-	return all
-}
-
-// subject answers the account of a user, group or process, a new one if it had none.
-func (b *Book) subject(k Kind, id uint32) *account {
-	a := b.subjects[k][id]
-	if a == nil {
-		a = &account{kind: k, id: uint64(id)}
-		a.settings.Limits = b.limitsOf(k, id)
-		b.subjects[k][id] = a
-	}
-	return a
-}
-
-// limitsOf answers a subject's own limits, or those of all of its kind. These do not hold for user and group 0.
-func (b *Book) limitsOf(k Kind, id uint32) Limits {
-	if l, ok := b.explicit[k][id]; ok {
-		return l
-	}
-	if id == 0 {
-		return Limits{}
-	}
-	return b.defaults[k]
-}
-
-// forgetEmpty forgets an account of a process that holds nothing: there is no end to them.
-func (b *Book) forgetEmpty(a *account) {
-	if a != nil && a.kind == OfOwner && a.used == (Amount{}) {
-		delete(b.subjects[OfOwner], uint32(a.id))
-	}
 }
 
 func (f *file) amount() Amount {

@@ -89,7 +89,7 @@ func TestTwoChangesAtOnceAreLookedAtAgain(t *testing.T) {
 
 func TestAccountsOfProcessesEnd(t *testing.T) {
 	b := New(1, testRoot)
-	b.SetLimits(OfOwner, 9, &Limits{Regions: 1})
+	b.SetLimits(Numbered(OfOwner, 9), &Limits{Regions: 1})
 	place(t, b, 2, 5)
 	if _, e := b.Make(testRoot, NewNode{Type: Region, Named: true, Owner: Owner{User: 1, Process: 9}}); e == nil || e.Kind != OfOwner {
 		t.Errorf("a second region: %v", e)
@@ -174,7 +174,7 @@ func TestGrowsAsFarAsThereIsRoom(t *testing.T) {
 			b.Settle(2, Seen{Size: 6}, true)
 		}
 	}
-	b.SetLimits(OfUser, 1, &Limits{Largest: 9})
+	b.SetLimits(Numbered(OfUser, 1), &Limits{Largest: 9})
 	if granted, e := b.Grow(2, 40, 6); e != nil || granted != 9 {
 		t.Errorf("granted %d, %v, want the largest that one may be", granted, e)
 	}
@@ -320,7 +320,7 @@ func TestWhatWasThereBefore(t *testing.T) {
 	if got := b.Mount().Used; got.Unlinked != 16 || got.Regions != 1 || b.Dying() != 0 {
 		t.Errorf("got %+v", got)
 	}
-	for _, k := range []Kind{Mount, OfDirectory, OfUser, OfGroup, OfOwner} {
+	for _, k := range []Kind{Mount, OfDirectory, OfUser, OfGroup, OfOwner, OfCgroup} {
 		if got, ok := ParseKind(k.String()); !ok || got != k {
 			t.Errorf("%v is read as %v, %t", k, got, ok)
 		}

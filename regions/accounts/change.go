@@ -42,7 +42,7 @@ func (s *set) has(a *account) bool {
 	return false
 }
 
-// above adds a directory and all that are above it.
+// above adds an account and all that are above it.
 func (s *set) above(a *account) {
 	for ; a != nil && !s.has(a); a = a.parent {
 		s.list = append(s.list, a)
@@ -59,9 +59,7 @@ func (s *set) of(f *file) {
 		s.above(a)
 	}
 	for _, a := range f.owners {
-		if a != nil {
-			s.list = append(s.list, a)
-		}
+		s.above(a)
 	}
 }
 
@@ -163,7 +161,7 @@ func (b *Book) check(c *change) *Exceeded {
 		if x.limit == 0 || x.more <= 0 || x.used <= x.limit {
 			continue
 		}
-		e := &Exceeded{Kind: a.kind, ID: a.id, What: x.what, Limit: x.limit, Used: x.used - x.more, Asked: x.more}
+		e := &Exceeded{Kind: a.kind, ID: a.id, Name: a.name, What: x.what, Limit: x.limit, Used: x.used - x.more, Asked: x.more}
 		if x.what == Bytes {
 			e.Kept = a.slack
 		}
@@ -178,8 +176,8 @@ func (b *Book) holder(e *Exceeded) {
 		return
 	}
 	for id, a := range b.subjects[OfUser] {
-		if a.used.Bytes > e.Holds || a.used.Bytes == e.Holds && id < e.Holder {
-			e.Holder, e.Holds = id, a.used.Bytes
+		if a.used.Bytes > e.Holds || a.used.Bytes == e.Holds && id < uint64(e.Holder) {
+			e.Holder, e.Holds = uint32(id), a.used.Bytes
 		}
 	}
 }
@@ -206,7 +204,7 @@ func (b *Book) warn(a *account, what What, limit, used int64) {
 	}
 	a.warned = true
 	b.passed.Store(true)
-	b.crossed = append(b.crossed, Crossing{a.kind, a.id, what, limit, used})
+	b.crossed = append(b.crossed, Crossing{a.kind, a.id, a.name, what, limit, used})
 }
 
 // Crossings answers the soft limits that were passed since the last call.

@@ -42,7 +42,7 @@ func (b *Book) Make(dir Node, n NewNode) (*Claim, *Exceeded) {
 		return c, b.claimDirectory(c, parent, false)
 	}
 	f := &file{home: parent, region: n.Type == Region, nameless: !n.Named, promised: n.Bytes, resident: n.Bytes,
-		owners: b.owners(n.Owner)}
+		owners: b.owners(n.Owner, owners{})}
 	c.node = f
 	if e := b.charge(f, f.amount(), false); e != nil {
 		return nil, e
@@ -127,7 +127,7 @@ func (b *Book) Found(n, dir Node, t Type, s Seen, o Owner, named bool) {
 	if f != nil {
 		return
 	}
-	f = &file{home: b.directory(dir), region: t == Region, nameless: !named, owners: b.owners(o), size: s.Size, resident: s.Resident}
+	f = &file{home: b.directory(dir), region: t == Region, nameless: !named, owners: b.owners(o, owners{}), size: s.Size, resident: s.Resident}
 	if s.Resident > roundUp(s.Size, b.unit) {
 		f.beyond = s.Resident
 	}
@@ -271,7 +271,7 @@ func (b *Book) die(f *file) {
 		return
 	}
 	b.charge(f, f.amount().minus(), true)
-	f.owners = [3]*account{}
+	f.owners = owners{}
 	if b.apart(f.home, b.root) == nil {
 		f.home = b.root
 	}
@@ -359,12 +359,9 @@ func (b *Book) Chown(n Node, o Owner, force bool) *Exceeded {
 	return b.setOwners(f, o, force)
 }
 
-// setOwners changes owners; Process 0 leaves that as it is.
+// setOwners changes owners; what o does not tell is as it was.
 func (b *Book) setOwners(f *file, o Owner, force bool) *Exceeded {
-	next := b.owners(o)
-	if o.Process == 0 {
-		next[2] = f.owners[2]
-	}
+	next := b.owners(o, f.owners)
 	if next == f.owners {
 		return nil
 	}

@@ -38,7 +38,7 @@ func (b *Book) tooLarge(f *file, at *account) *Exceeded {
 
 func (a *account) tooLarge(size, was int64) *Exceeded {
 	if l := a.settings.Largest; l > 0 && size > l {
-		return &Exceeded{Kind: a.kind, ID: a.id, What: Largest, Limit: l, Used: was, Asked: size - was}
+		return &Exceeded{Kind: a.kind, ID: a.id, Name: a.name, What: Largest, Limit: l, Used: was, Asked: size - was}
 	}
 	return nil
 }

@@ -99,16 +99,6 @@ func (b *Book) SetSize(bytes int64, force bool) *Exceeded {
 	return nil
 }
 
-// SetDefaults says what holds where nothing is set: for each user, group or process, and how writes and holes are met.
-func (b *Book) SetDefaults(k Kind, l Limits) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.defaults[k] = l
-	for id, a := range b.subjects[k] {
-		a.settings.Limits = b.limitsOf(k, id)
-	}
-}
-
 // SetHabits says how writes past the end and holes are met where no directory says anything.
 func (b *Book) SetHabits(w Writes, overcommit bool) {
 	b.mu.Lock()
@@ -117,21 +107,6 @@ func (b *Book) SetHabits(w Writes, overcommit bool) {
 	if b.over != overcommit {
 		b.over = overcommit
 		b.promiseAnew()
-	}
-}
-
-// SetLimits sets the limits of a user, group or process; nil takes them away, so that those of all hold.
-func (b *Book) SetLimits(k Kind, id uint32, l *Limits) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if l == nil {
-		delete(b.explicit[k], id)
-	} else {
-		b.explicit[k][id] = *l
-	}
-	if a := b.subjects[k][id]; a != nil {
-		a.settings.Limits = b.limitsOf(k, id)
-		b.noted(a)
 	}
 }
 
@@ -144,8 +119,10 @@ func (b *Book) WritesAt(n Node) Writes {
 	if f := b.files[n]; f != nil {
 		at = f.home
 		for _, a := range f.owners {
-			if a != nil && (a.settings.Bytes > 0 || a.settings.Largest > 0) {
-				return WritesStrict
+			for ; a != nil; a = a.parent {
+				if a.settings.Bytes > 0 || a.settings.Largest > 0 {
+					return WritesStrict
+				}
 			}
 		}
 	}

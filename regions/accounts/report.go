@@ -9,6 +9,7 @@ import (
 type State struct {
 	Kind     Kind
 	ID       uint64
+	Name     string // of one that is told by it
 	Settings Settings
 	Used     Amount
 	Kept     int64 // reserved below and not used
@@ -16,7 +17,7 @@ type State struct {
 }
 
 func (a *account) state() State {
-	return State{Kind: a.kind, ID: a.id, Settings: a.settings, Used: a.used, Kept: a.slack, Peak: a.peak}
+	return State{Kind: a.kind, ID: a.id, Name: a.name, Settings: a.settings, Used: a.used, Kept: a.slack, Peak: a.peak}
 }
 
 // Mount answers the mount's own account.
@@ -37,7 +38,7 @@ func (b *Book) Account(k Kind, id uint64) (State, bool) {
 	case OfDirectory:
 		a = b.dirs[Node(id)]
 	default:
-		a = b.subjects[k][uint32(id)]
+		a = b.subjects[k][id]
 	}
 	if a == nil {
 		return State{}, false
@@ -45,7 +46,7 @@ func (b *Book) Account(k Kind, id uint64) (State, bool) {
 	return a.state(), true
 }
 
-// Accounts answers all accounts of a kind, in the order of their numbers.
+// Accounts answers all accounts of a kind, in the order of their names or numbers.
 func (b *Book) Accounts(k Kind) []State {
 	b.mu.Lock()
 	var all []State
@@ -64,7 +65,7 @@ func (b *Book) Accounts(k Kind) []State {
 		}
 	}
 	b.mu.Unlock()
-	slices.SortFunc(all, func(x, y State) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(all, func(x, y State) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID)) })
 	return all
 }
 
@@ -77,28 +78,17 @@ func (b *Book) Limited() []State {
 			all = append(all, a.state())
 		}
 	}
-	for k := OfUser; k < kinds; k++ {
-		for id, l := range b.explicit[k] {
-			s := State{Kind: k, ID: uint64(id), Settings: Settings{Limits: l}}
-			if a := b.subjects[k][id]; a != nil {
-				s = a.state()
-			}
-			all = append(all, s)
+	for x, l := range b.explicit {
+		s := State{Kind: x.Kind, ID: x.ID, Name: x.Name, Settings: Settings{Limits: l}}
+		if a := b.subjects[x.Kind][x.ID]; a != nil {
+			s = a.state()
 		}
+		all = append(all, s)
 	}
 	mount := b.root.state()
 	b.mu.Unlock()
-	slices.SortFunc(all, func(x, y State) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ID, y.ID)) })
+	slices.SortFunc(all, func(x, y State) int {
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
+	})
 	return append([]State{mount}, all...)
-}
-
-// Explicit answers the limits that were set for single users, groups or processes.
-func (b *Book) Explicit(k Kind) map[uint32]Limits {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	all := make(map[uint32]Limits, len(b.explicit[k]))
-	for id, l := range b.explicit[k] {
-		all[id] = l
-	}
-	return all
 }
