@@ -34,8 +34,8 @@ func (m *Manager) defaultLimits(dir NodeID) Limits {
 	return (*of)(m.Path(dir))
 }
 
-// restoreSettings takes what a directory's attributes say. What cannot be read any more holds no longer.
-func (m *Manager) restoreSettings(dir NodeID) {
+// storedSettings answers what a directory's attributes say. What cannot be read any more holds no longer.
+func (m *Manager) storedSettings(dir NodeID) accounts.Settings {
 	s := accounts.Settings{Limits: m.defaultLimits(dir)}
 	for _, name := range []string{LimitXattr, WritesXattr, OvercommitXattr} {
 		value, err := m.Arena.Getxattr(dir, name)
@@ -46,6 +46,12 @@ func (m *Manager) restoreSettings(dir NodeID) {
 			s = next
 		}
 	}
+	return s
+}
+
+// restoreSettings takes what a directory's attributes say.
+func (m *Manager) restoreSettings(dir NodeID) {
+	s := m.storedSettings(dir)
 	if dir != RootNode && m.accounts.Settings(accounts.Node(dir)) == s {
 		return
 	}
@@ -82,7 +88,7 @@ func (m *Manager) SetLimits(x accounts.Subject, text string) error {
 
 // set applies a setting that an extended attribute of a directory makes, value nil for none, and stores it by store.
 func (m *Manager) set(node NodeID, name string, value []byte, store func() error) error {
-	m.adopted()
+	m.Settled()
 	m.settings.Lock()
 	defer m.settings.Unlock()
 	if name == SubjectsXattr {

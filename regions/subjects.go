@@ -2,6 +2,7 @@ package regions
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,7 +15,7 @@ import (
 // restoreSubjects takes the limits of users, groups, ... from the root's attribute.
 func (m *Manager) restoreSubjects() {
 	value, err := m.Arena.Getxattr(RootNode, SubjectsXattr)
-	if err == nil {
+	if err == nil || errors.Is(err, NoData) {
 		m.takeSubjects(string(value))
 	}
 }
@@ -107,6 +108,7 @@ func parseSubject(line string) (x accounts.Subject, l Limits, err error) {
 }
 
 func (m *Manager) setSubject(x accounts.Subject, text string) error {
+	m.Settled()
 	m.settings.Lock()
 	defer m.settings.Unlock()
 	all := m.accounts.Explicit()
@@ -115,14 +117,8 @@ func (m *Manager) setSubject(x accounts.Subject, text string) error {
 		return invalid(err)
 	}
 	all[x] = l
-	value := formatSubjects(all)
-	if _, err := parseSubjects(value); err != nil {
-		return invalid(err)
-	}
-	if err := m.Arena.Setxattr(RootNode, SubjectsXattr, []byte(value), 0); err != nil {
-		return err
-	}
-	return m.takeSubjects(value)
+	value := []byte(formatSubjects(all))
+	return m.setSubjects(RootNode, value, func() error { return m.Arena.Setxattr(RootNode, SubjectsXattr, value, 0) })
 }
 
 func (m *Manager) setSubjects(node NodeID, value []byte, store func() error) error {
@@ -132,8 +128,10 @@ func (m *Manager) setSubjects(node NodeID, value []byte, store func() error) err
 	if _, err := parseSubjects(string(value)); err != nil {
 		return invalid(err)
 	}
-	if err := store(); err != nil {
-		return err
+	m.takeSubjects(string(value)) // which is written down before it holds for the next server
+	err := store()
+	if err != nil {
+		m.restoreSubjects()
 	}
-	return m.takeSubjects(string(value))
+	return err
 }

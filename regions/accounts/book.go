@@ -27,7 +27,12 @@ type Book struct {
 	over     bool   // overcommit where no directory says anything
 	reserves int    // accounts that have a reservation
 	crossed  []Crossing
-	passed   atomic.Bool // crossed is not empty
+	adopting bool               // what was there before is being found
+	gone     map[Node]struct{}  // what came to its end meanwhile
+	partial  map[*file]struct{} // of which not all names are found yet
+	sums     *sums              // nil: they are not written down
+	writer   uint64             // of the sums
+	passed   atomic.Bool        // crossed is not empty
 }
 
 // account is what one directory, user, ... holds.
@@ -39,6 +44,9 @@ type account struct {
 	also     *account // where a directory is being moved to
 	settings Settings
 	used     Amount
+	found    Amount // while adopting: what of used is found
+	sum      *sum   // where used is written down; nil for nowhere
+	blank    bool   // while adopting: nobody has written down what it holds
 	peak     Amount // of Bytes and Regions
 	slack    int64  // reserved and not used in the directories below
 	own      int64  // what this one adds to its parent's slack
@@ -54,9 +62,11 @@ type file struct {
 	home     *account   // directory of a name; of a region without one, where it was last
 	more     []*account // of its further names
 	owners   owners
+	heirs    *owners // who are becoming its owners; nil for nobody
 	region   bool
 	nameless bool
 	dying    bool
+	partial  bool
 	pending  int32  // changes of the size that are not yet settled
 	overlap  bool   // two of them at once
 	seq      uint32 // counts changes of the size

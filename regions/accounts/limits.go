@@ -19,6 +19,7 @@ func (b *Book) SetSettings(n Node, s Settings, force bool) *Exceeded {
 	reserve := a.settings.Reserve
 	a.settings = s
 	a.settings.Reserve = reserve
+	b.written(a)
 	b.noted(a)
 	if s.Overcommit != old.Overcommit {
 		b.promiseAnew()

@@ -137,6 +137,7 @@ func (b *Book) subject(k Kind, id uint64, name string) *account {
 	a := &account{kind: k, id: id, name: name}
 	a.settings.Limits = b.limitsOf(a)
 	b.subjects[k][id] = a
+	b.written(a)
 	if name != "" {
 		b.named[k][name] = a
 	}
@@ -151,7 +152,8 @@ func (b *Book) subject(k Kind, id uint64, name string) *account {
 // forgetEmpty forgets an account that holds nothing, where there is no end to them. Those above it hold as much at
 // least.
 func (b *Book) forgetEmpty(a *account) {
-	if a != nil && a.kind >= OfUser && a.kind.subject().passing && a.used == (Amount{}) {
+	if a.kind >= OfUser && a.kind.subject().passing && a.used == (Amount{}) && !b.adopting && b.subjects[a.kind][a.id] == a {
+		b.unwritten(a)
 		delete(b.subjects[a.kind], a.id)
 		delete(b.named[a.kind], a.name)
 	}
@@ -190,6 +192,7 @@ func (b *Book) SetPatterns(k Kind, of func(name string) Limits) {
 func (b *Book) limitAnew(k Kind) {
 	for _, a := range b.subjects[k] {
 		a.settings.Limits = b.limitsOf(a)
+		b.written(a)
 	}
 }
 
@@ -204,6 +207,7 @@ func (b *Book) SetLimits(s Subject, l *Limits) {
 	}
 	if a := b.subjects[s.Kind][s.ID]; a != nil {
 		a.settings.Limits = b.limitsOf(a)
+		b.written(a)
 		b.noted(a)
 	}
 }

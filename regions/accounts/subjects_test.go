@@ -87,8 +87,23 @@ func TestLimitsOfCgroups(t *testing.T) {
 	if e := madeBy(b, 7, 6, in("/a/c")); e != nil {
 		t.Errorf("after the limit was taken away: %v", e)
 	}
-	if e := b.Chown(7, Owner{User: 2}, false); e != nil || cgroupBytes(b, "/a/c") != 6 {
-		t.Errorf("%v; given to another user the region left its cgroup", e)
+	c, e := b.Chown(7, Owner{User: 2})
+	if e != nil {
+		t.Fatal(e)
+	}
+	c.Undo()
+	if s, _ := b.Account(OfUser, 2); s.Used != (Amount{}) {
+		t.Errorf("it was not given to the other user, who holds %+v", s.Used)
+	}
+	if c, e = b.Chown(7, Owner{User: 2}); e != nil {
+		t.Fatal(e)
+	}
+	c.Keep()
+	if s, _ := b.Account(OfUser, 2); s.Used.Bytes != 6 {
+		t.Errorf("the other user holds %+v", s.Used)
+	}
+	if got := cgroupBytes(b, "/a/c"); got != 6 {
+		t.Errorf("given to another user the region left its cgroup, which holds %d", got)
 	}
 }
 
