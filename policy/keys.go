@@ -35,6 +35,9 @@ const (
 // Keys lists the keys in the order in which they are shown.
 func Keys() []Key {
 	return []Key{
+		{Name: "memory_max", Kind: Number, Live: true, Values: "90%, 64G, max",
+			Help: "How much size may be at most; a percentage is of the machine's memory.",
+			get:  func(c *Config) string { return c.MemoryMax.String() }, set: setMemoryMax},
 		{Name: "size", Kind: Number, Live: true, Values: "512M, 8G, 50%, max",
 			Help: "How much memory all regions together may take; a percentage is of the machine's memory.",
 			get:  func(c *Config) string { return c.Size.String() }, set: setSize},
@@ -172,6 +175,15 @@ func setSize(c *Config, s string) error {
 		c.Size = size
 	}
 	return err
+}
+
+func setMemoryMax(c *Config, s string) error {
+	most, err := ParseSize(s)
+	if err != nil {
+		return fmt.Errorf("memory_max: %w", err)
+	}
+	c.MemoryMax = most
+	return nil
 }
 
 func formatInodes(n int64) string {

@@ -14,6 +14,7 @@ import (
 func TestParseSetsEveryKey(t *testing.T) {
 	got, err := Parse("x.toml", []byte(`
 version = 1
+memory_max = "16G"
 size = "8G"            # a comment
 inodes = 1_000_000
 huge = "always"
@@ -38,7 +39,7 @@ directory_limit = "tenants/*:2G"
 		t.Fatal(err)
 	}
 	want := Config{
-		Size: Size{Bytes: 8 << 30}, Inodes: 1_000_000, Huge: HugeAlways, NUMA: "bind=static:0-1,3", IO: IOCached,
+		MemoryMax: Size{Bytes: 16 << 30}, Size: Size{Bytes: 8 << 30}, Inodes: 1_000_000, Huge: HugeAlways, NUMA: "bind=static:0-1,3", IO: IOCached,
 		AllowOther: Yes, Keep: true, Mode: 0o700, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
 		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",

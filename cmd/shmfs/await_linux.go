@@ -107,6 +107,11 @@ func (s *serving) apply(next policy.Config, changed []string) error {
 	if err := next.Validate(); err != nil {
 		return err
 	}
+	if slices.Contains(changed, "size") || slices.Contains(changed, "memory_max") {
+		if err := next.Fits(s.ram); err != nil {
+			return err
+		}
+	}
 	if slices.Contains(changed, "log_level") {
 		s.level.Set(next.LogLevel)
 	}

@@ -73,6 +73,9 @@ func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready 
 		return err
 	}
 	if s.stored == nil {
+		if err := s.fits(); err != nil {
+			return err
+		}
 		if s.point, err = checkPoint(ctx, sh, o); err != nil {
 			return err
 		}
@@ -100,6 +103,15 @@ func (s *serving) prepare() (*os.File, error) {
 	raiseDescriptors()
 	s.ram, err = totalMemory(s.sh.root)
 	return file, err
+}
+
+// fits refuses a size that memory_max does not allow.
+func (s *serving) fits() error {
+	var r *regions.Refusal
+	if err := s.options.config.Fits(s.ram); errors.As(err, &r) {
+		return usageError(r.Remedy, "%s", r.Reason)
+	}
+	return nil
 }
 
 // begin opens the arena, mounts, and makes the tree; it undoes what it did if one of them fails.
