@@ -118,3 +118,24 @@ func FuzzReadLimits(f *testing.F) {
 		ReadUsage(strings.NewReader(text))
 	})
 }
+
+func TestUsageOfCgroups(t *testing.T) {
+	a, b := node(2, "a", 4096), node(3, "b", 1)
+	a.Record.Cgroup, b.Record.Cgroup = "/job", "/job/a b"
+	text := newStage(t, a, b).path(t, "usage/cgroup")
+	all, err := ReadUsage(strings.NewReader(text))
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	job, below := all[1], all[2]
+	if all[0].Name != "/" || job.Name != "/job" || below.Name != "/job/a b" || job.Promised != 8192 || below.Promised != 4096 {
+		t.Errorf("got\n%s", text)
+	}
+	if job.MemoryUsed == nil || *job.MemoryUsed != 300 || *job.MemoryLimit != regions.Unlimited || *job.MemoryPressureSome != 1.5 ||
+		*job.MemoryPressureFull != 0.25 {
+		t.Errorf("memory: got %+v\n%s", job, text)
+	}
+	if below.MemoryUsed != nil || below.MemoryPressureSome != nil {
+		t.Errorf("memory of one that the system does not tell of: got\n%s", text)
+	}
+}

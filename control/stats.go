@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/shmfs/shmfs/fs"
@@ -23,6 +24,9 @@ func (d *directory) stats(context.Context, url.Values) ([]byte, error) {
 	var f flat
 	d.serverStats(&f)
 	arenaStats(&f, tree.Arena(), use, physical)
+	if p, ok := tree.Memory().Pressure(); ok {
+		pressureStats(&f, &p)
+	}
 	for op := range fs.NumOps {
 		operationStats(&f, op, tree.Operations().Latency(op))
 	}
@@ -72,6 +76,16 @@ func arenaStats(f *flat, m *regions.Manager, use, physical regions.Usage) {
 	f.limit("arena_nodes", use.Nodes)
 	f.uint("arena_nodes_used", use.NodesUsed)
 }
+
+// pressureStats are there only where the system tells.
+func pressureStats(f *flat, p *fs.Pressure) {
+	f.text("memory_pressure_some_avg10", percent(p.Some10))
+	f.text("memory_pressure_some_avg60", percent(p.Some60))
+	f.text("memory_pressure_full_avg10", percent(p.Full10))
+	f.text("memory_pressure_full_avg60", percent(p.Full60))
+}
+
+func percent(x float64) string { return strconv.FormatFloat(x, 'f', 2, 64) }
 
 func operationStats(f *flat, op fs.Op, l fs.Latency) {
 	key := "operations_" + op.String()

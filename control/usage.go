@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
 	"github.com/shmfs/shmfs/regions/accounts"
 )
 
@@ -53,6 +54,10 @@ func (u usageFile) Snapshot(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 		writeUsage(&p, nameOf(m, &s), &s)
+		if u.kind == accounts.OfCgroup {
+			writeMemory(&p, u.d.sources.Tree().Memory(), s.Name)
+		}
+		p.end()
 	}
 	return p.b, nil
 }
@@ -69,7 +74,24 @@ func writeUsage(p *pairs, name string, s *accounts.State) {
 	} {
 		p.add(x.key, strconv.FormatInt(x.n, 10))
 	}
-	p.end()
+}
+
+// writeMemory adds what the system tells of a cgroup's memory.
+func writeMemory(p *pairs, m fs.MemoryReader, cgroup string) {
+	g, ok := m.Cgroup(cgroup)
+	if !ok {
+		return
+	}
+	p.add("memory_used", strconv.FormatInt(g.Used, 10))
+	limit := "max"
+	if g.Limit != regions.Unlimited {
+		limit = strconv.FormatInt(g.Limit, 10)
+	}
+	p.add("memory_limit", limit)
+	if g.Pressure != nil {
+		p.add("memory_pressure_some_avg10", percent(g.Pressure.Some10))
+		p.add("memory_pressure_full_avg10", percent(g.Pressure.Full10))
+	}
 }
 
 // Usage is a line of one of the files of `usage`.
@@ -83,6 +105,12 @@ type Usage struct {
 	Nodes        int64  `json:"nodes"` // regions, directories and others
 	PeakPromised int64  `json:"peak_promised"`
 	PeakRegions  int64  `json:"peak_regions"`
+	// Of a cgroup, where the system tells: its memory in bytes, regions.Unlimited for no limit, and how much of the last
+	// ten seconds some or all of its programs waited for memory, in percent.
+	MemoryUsed         *int64   `json:"memory_used,omitempty"`
+	MemoryLimit        *int64   `json:"memory_limit,omitempty"`
+	MemoryPressureSome *float64 `json:"memory_pressure_some_avg10,omitempty"`
+	MemoryPressureFull *float64 `json:"memory_pressure_full_avg10,omitempty"`
 }
 
 // ReadUsage reads one of the files of `usage`.
@@ -99,10 +127,39 @@ func ReadUsage(r io.Reader) ([]Usage, error) {
 			"promised": &x.Promised, "resident": &x.Resident, "unlinked": &x.Unlinked, "reserved": &x.Reserved,
 			"regions": &x.Regions, "nodes": &x.Nodes, "peak_promised": &x.PeakPromised, "peak_regions": &x.PeakRegions,
 		})
+		if err == nil {
+			err = x.readMemory(p)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
 		}
 		all = append(all, x)
 	}
 	return all, lines.Err()
+}
+
+// readMemory reads the keys that are not always there.
+func (u *Usage) readMemory(p map[string]string) error {
+	for key, into := range map[string]**int64{"memory_used": &u.MemoryUsed, "memory_limit": &u.MemoryLimit} {
+		if p[key] == "" {
+			continue
+		}
+		*into = new(int64)
+		if err := numbers(p, map[string]*int64{key: *into}); err != nil {
+			return err
+		}
+	}
+	for key, into := range map[string]**float64{
+		"memory_pressure_some_avg10": &u.MemoryPressureSome, "memory_pressure_full_avg10": &u.MemoryPressureFull,
+	} {
+		if p[key] == "" {
+			continue
+		}
+		x, err := strconv.ParseFloat(p[key], 64)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		*into = &x
+	}
+	return nil
 }

@@ -16,6 +16,9 @@ const (
 	testLimits = `subject=mount name="" bytes=8589934592 regions=max nodes=max largest=max soft_bytes=max soft_regions=max reserve=0 writes=inherit overcommit=inherit promised=1048576 reserved=1048576 promised_regions=3 promised_nodes=5
 subject=directory name="a b" bytes=2147483648 regions=100 nodes=max largest=1073741824 soft_bytes=max soft_regions=max reserve=2097152 writes=strict overcommit=inherit promised=1048576 reserved=0 promised_regions=1 promised_nodes=1
 `
+	testCgroups = `name=/job promised=4096 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=8192 peak_regions=2 memory_used=1048576 memory_limit=2097152 memory_pressure_some_avg10=1.50 memory_pressure_full_avg10=0.25
+name=/other promised=0 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=0 peak_regions=1
+`
 	testUsage = `name=1 promised=4096 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=8192 peak_regions=2
 name=4294967294 promised=1048576 resident=4096 unlinked=4096 reserved=0 regions=2 nodes=2 peak_promised=1048576 peak_regions=2
 `
@@ -26,7 +29,7 @@ func limitedMount(t *testing.T) string {
 	t.Helper()
 	dir := fakeMount(t, policy.Default())
 	err := errors.Join(os.MkdirAll(filepath.Join(dir, ".ctl/usage"), 0o700), os.Mkdir(filepath.Join(dir, "sub dir"), 0o700))
-	for name, text := range map[string]string{"limits": testLimits, "usage/user": testUsage, "usage/directory": ""} {
+	for name, text := range map[string]string{"limits": testLimits, "usage/user": testUsage, "usage/cgroup": testCgroups, "usage/directory": ""} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(dir, ".ctl", name), []byte(text), 0o600))
 	}
 	if err != nil {
@@ -108,6 +111,14 @@ func TestUsage(t *testing.T) {
 	}
 	if code, _, stderr := newWorld().run("usage", "--by", "colour", dir); code != exitUsage || !strings.Contains(stderr, "directory, user") {
 		t.Errorf("code %d, %s", code, stderr)
+	}
+	_, out, _ = newWorld().run("usage", "--by", "cgroup", dir)
+	want := `PROMISED  RESIDENT  UNLINKED  PEAK  REGIONS  NODES  MEMORY  OF    PRESSURE  CGROUP
+4.0K      0         0         8.0K  1        1      1.0M    2.0M  1.50%     /job
+0         0         0         0     1        1      -       -     -         /other
+`
+	if out != want {
+		t.Errorf("got\n%swant\n%s", out, want)
 	}
 	if code, out, _ := newWorld().run("usage", "--by", "directory", dir); code != exitOK || !strings.Contains(out, "DIRECTORY") {
 		t.Errorf("code %d, %s", code, out)

@@ -195,6 +195,7 @@ func (s *serving) connect(fd int) error {
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
 		CgroupOf:  gofuse.CgroupOf,
+		Memory:    gofuse.NewMemory(s.sh.root),
 		Owner:     uint32(os.Geteuid()),
 		Handles:   handles,
 		Counters:  counters,

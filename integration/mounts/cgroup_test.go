@@ -69,6 +69,22 @@ func (g cgroup) growTo(t *testing.T, path string, size int64) error {
 	}
 }
 
+// limitMemory limits the cgroup's memory, and answers false where it has no controller for that.
+func (g cgroup) limitMemory(t *testing.T, bytes int64) bool {
+	t.Helper()
+	for _, name := range []string{"memory.limit_in_bytes", "memory.max"} {
+		file := filepath.Join(g.dir, name)
+		if _, err := os.Stat(file); err != nil {
+			continue
+		}
+		if err := os.WriteFile(file, []byte(fmt.Sprint(bytes)), 0); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	}
+	return false
+}
+
 // usage reads one number of a line of .ctl/usage, 0 where there is none.
 func (m *mount) usage(t *testing.T, kind, name, key string) (n int64) {
 	t.Helper()
@@ -99,12 +115,19 @@ func TestLimitsOfCgroups(t *testing.T) {
 		t.Fatalf("exit %d: %s", r.code, r.stderr)
 	}
 	m.tell(t, "limits", fmt.Sprintf("cgroup %s bytes=1M", b.path))
+	limited := g.limitMemory(t, 512<<20)
 	at := func(name string) string { return filepath.Join(m.dir, name) }
 	wantErrno(t, "in a", a.growTo(t, at("a"), 3<<20), 0)
 	for i := range 2 {
 		wantErrno(t, "in b, more than b may", b.growTo(t, at(fmt.Sprint("b", i)), 1<<20+1), syscall.EDQUOT)
 		if want := fmt.Sprintf("bytes of cgroup %s are promised", b.path); !strings.Contains(m.lastError(t), want) {
 			t.Errorf("got %s, want %q", m.lastError(t), want)
+		}
+		if want := fmt.Sprintf("; the caller's cgroup %s has ", g.path); limited && !strings.Contains(m.lastError(t), want) {
+			t.Errorf("got %s, want %q, which has the limit of memory", m.lastError(t), want)
+		}
+		if got := m.usage(t, "cgroup", g.path, "memory_limit"); limited && got != 512<<20 {
+			t.Errorf("the limit of memory is told as %d", got)
 		}
 		wantErrno(t, "in b", b.growTo(t, at("b"), 1<<20), 0)
 		wantErrno(t, "in a, more than both may", a.growTo(t, at("a"), 3<<20+1), syscall.EDQUOT)
