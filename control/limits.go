@@ -54,6 +54,7 @@ func writeLimits(p *pairs, name string, s *accounts.State) {
 	p.add("reserve", strconv.FormatInt(l.Reserve, 10))
 	p.add("writes", regions.FormatWrites(s.Settings.Writes))
 	p.add("overcommit", regions.FormatOvercommit(s.Settings.Overcommit))
+	p.add("pages", regions.FormatPages(s.Settings.Pages))
 	p.add("promised", strconv.FormatInt(s.Used.Bytes, 10))
 	p.add("reserved", strconv.FormatInt(s.Kept, 10))
 	p.add("promised_regions", strconv.FormatInt(s.Used.Regions, 10))
@@ -135,11 +136,18 @@ func subjectOf(m *regions.Manager, kind accounts.Kind, name string) (accounts.Su
 // setLimit sets limits, or one of the other settings of a directory.
 func setLimit(m *regions.Manager, of accounts.Subject, text string) error {
 	key, value, _ := strings.Cut(text, "=")
-	attribute := map[string]string{"writes": regions.WritesXattr, "overcommit": regions.OvercommitXattr}[key]
+	if key == "reserve" && (value == "now" || value == "later") {
+		key = "pages" // of what is reserved by fallocate
+	}
+	attribute := map[string]string{
+		"writes": regions.WritesXattr, "overcommit": regions.OvercommitXattr, "pages": regions.PagesXattr,
+	}[key]
 	if attribute == "" {
 		return m.SetLimits(of, text)
 	}
-	if of.Kind != accounts.OfDirectory {
+	if of.Kind == accounts.Mount && key == "pages" {
+		of.ID = uint64(regions.RootNode)
+	} else if of.Kind != accounts.OfDirectory {
 		return fmt.Errorf("%s is set for a directory, or for all with %s=%s > .ctl/config: %w", key, key, value, regions.Invalid)
 	}
 	if value != "inherit" {
@@ -164,6 +172,7 @@ type Limit struct {
 	Reserve         int64  `json:"reserve"`
 	Writes          string `json:"writes"`     // auto, strict, fast, inherit
 	Overcommit      string `json:"overcommit"` // true, false, inherit
+	Pages           string `json:"pages"`      // now, later, inherit
 	Promised        int64  `json:"promised"`
 	Reserved        int64  `json:"reserved"` // below it, and not used
 	PromisedRegions int64  `json:"promised_regions"`
@@ -179,7 +188,7 @@ func ReadLimits(r io.Reader) ([]Limit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
 		}
-		x := Limit{Subject: p["subject"], Name: p["name"], Writes: p["writes"], Overcommit: p["overcommit"]}
+		x := Limit{Subject: p["subject"], Name: p["name"], Writes: p["writes"], Overcommit: p["overcommit"], Pages: p["pages"]}
 		err = numbers(p, map[string]*int64{
 			"bytes": &x.Bytes, "regions": &x.Regions, "nodes": &x.Nodes, "largest": &x.Largest, "soft_bytes": &x.SoftBytes,
 			"soft_regions": &x.SoftRegions, "reserve": &x.Reserve, "promised": &x.Promised, "reserved": &x.Reserved,

@@ -28,7 +28,7 @@ func TestLimitsAreWritten(t *testing.T) {
 	s, f := limited(t)
 	for _, command := range []string{
 		"mount regions=10,soft_bytes=1K\n", `directory "a b" bytes=2G`, `directory "a b" regions=3`, `directory "/a b/" writes=strict`,
-		`directory "a b" overcommit=false`, "user 1000 5K", "group 7 regions=1", "owner 4711 largest=9",
+		`directory "a b" overcommit=false`, `directory "a b" reserve=now`, "user 1000 5K", "group 7 regions=1", "owner 4711 largest=9",
 		"cgroup /system.slice/a.service bytes=1G", `cgroup "/a b" regions=2`, "user 1000 bytes=max",
 	} {
 		if err := f.Write(t.Context(), fs.Caller{}, []byte(command)); err != nil {
@@ -46,17 +46,17 @@ func TestLimitsAreWritten(t *testing.T) {
 	const none = regions.Unlimited
 	want := []Limit{
 		{Subject: "mount", Bytes: none, Regions: 10, Nodes: none, Largest: none, SoftBytes: 1024, SoftRegions: none,
-			Writes: "inherit", Overcommit: "inherit", PromisedRegions: 1, PromisedNodes: 2},
+			Writes: "inherit", Overcommit: "inherit", Pages: "inherit", PromisedRegions: 1, PromisedNodes: 2},
 		{Subject: "directory", Name: "a b", Bytes: 2 << 30, Regions: 3, Nodes: none, Largest: none, SoftBytes: none,
-			SoftRegions: none, Writes: "strict", Overcommit: "false"},
+			SoftRegions: none, Writes: "strict", Overcommit: "false", Pages: "now"},
 		{Subject: "group", Name: "7", Bytes: none, Regions: 1, Nodes: none, Largest: none, SoftBytes: none, SoftRegions: none,
-			Writes: "inherit", Overcommit: "inherit"},
+			Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
 		{Subject: "owner", Name: "4711", Bytes: none, Regions: none, Nodes: none, Largest: 9, SoftBytes: none,
-			SoftRegions: none, Writes: "inherit", Overcommit: "inherit"},
+			SoftRegions: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
 		{Subject: "cgroup", Name: "/a b", Bytes: none, Regions: 2, Nodes: none, Largest: none, SoftBytes: none,
-			SoftRegions: none, Writes: "inherit", Overcommit: "inherit"},
+			SoftRegions: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
 		{Subject: "cgroup", Name: "/system.slice/a.service", Bytes: 1 << 30, Regions: none, Nodes: none, Largest: none,
-			SoftBytes: none, SoftRegions: none, Writes: "inherit", Overcommit: "inherit"},
+			SoftBytes: none, SoftRegions: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
 	}
 	if len(all) != len(want) {
 		t.Fatalf("got %d lines:\n%s", len(all), text)
@@ -69,7 +69,8 @@ func TestLimitsAreWritten(t *testing.T) {
 	if got := s.path(t, "usage/user"); got != "name=7 promised=0 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=0 peak_regions=1\n" {
 		t.Errorf("usage: %s", got)
 	}
-	for _, command := range []string{`directory "a b" writes=inherit`, `directory "a b" writes=inherit`, `directory "a b" overcommit=inherit`,
+	for _, command := range []string{`directory "a b" writes=inherit`, `directory "a b" writes=inherit`, `directory "a b" overcommit=inherit`, `directory "a b" pages=inherit`,
+		"mount pages=now", "mount reserve=later", "mount pages=inherit",
 		`directory "a b" bytes=max regions=max`, `directory "a b" bytes=max`} {
 		if err := f.Write(t.Context(), fs.Caller{}, []byte(command)); err != nil {
 			t.Errorf("%s: %v", command, err)
@@ -93,6 +94,8 @@ func TestLimitsAreRefused(t *testing.T) {
 		"directory r bytes=1":        "not a directory",
 		`directory "a b bytes=1`:     "a quote that does not end",
 		`directory "a b" writes=no`:  `writes "no"`,
+		`directory "a b" pages=no`:   `pages "no"`,
+		"user 7 pages=now":           "is set for a directory",
 		`directory "a b" colour=red`: `"colour" is no limit`,
 		"user alice bytes=1":         `user "alice": want a number`,
 		"user 7 reserve=1":           "reserve and nodes are for directories",

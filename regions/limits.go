@@ -13,6 +13,7 @@ const (
 	LimitXattr      = "user.shmfs.limit"      // limits: 2G, or bytes=2G,regions=100
 	WritesXattr     = "user.shmfs.writes"     // auto, strict, fast
 	OvercommitXattr = "user.shmfs.overcommit" // true, false
+	PagesXattr      = "user.shmfs.pages"      // now, later
 	// SubjectsXattr, on the root, keeps the limits of users, groups, processes and cgroups, a line each.
 	SubjectsXattr = "user.shmfs.limits"
 )
@@ -128,6 +129,17 @@ func FormatWrites(w accounts.Writes) string {
 	return "inherit"
 }
 
+// FormatPages writes what a directory's attribute says, "inherit" where nothing is set.
+func FormatPages(p accounts.Pages) string {
+	switch p {
+	case accounts.PagesNow:
+		return "now"
+	case accounts.PagesLater:
+		return "later"
+	}
+	return "inherit"
+}
+
 // FormatOvercommit writes what a directory's attribute says, "inherit" where nothing is set.
 func FormatOvercommit(o accounts.Overcommit) string {
 	switch o {
@@ -154,6 +166,17 @@ func settings(s accounts.Settings, name string, value []byte) (accounts.Settings
 		if value != nil {
 			s.Writes, err = ParseWrites(text)
 		}
+	case PagesXattr:
+		switch {
+		case value == nil:
+			s.Pages = accounts.PagesInherit
+		case text == "now":
+			s.Pages = accounts.PagesNow
+		case text == "later":
+			s.Pages = accounts.PagesLater
+		default:
+			err = fmt.Errorf("pages %q: want now or later", text)
+		}
 	case OvercommitXattr:
 		switch {
 		case value == nil:
@@ -172,7 +195,7 @@ func settings(s accounts.Settings, name string, value []byte) (accounts.Settings
 // SettingXattr reports whether an extended attribute is a setting that only those may change who may.
 func SettingXattr(name string) bool {
 	switch name {
-	case LimitXattr, WritesXattr, OvercommitXattr, SubjectsXattr:
+	case LimitXattr, WritesXattr, OvercommitXattr, PagesXattr, SubjectsXattr:
 		return true
 	}
 	return false

@@ -79,6 +79,8 @@ func TestSettingsOfADirectory(t *testing.T) {
 		{LimitXattr, "2G", accounts.Settings{Limits: Limits{Bytes: 2 << 30}, Writes: accounts.WritesStrict}},
 		{WritesXattr, "fast\n", accounts.Settings{Writes: accounts.WritesFast}},
 		{OvercommitXattr, "true", accounts.Settings{Writes: accounts.WritesStrict, Overcommit: accounts.OvercommitOn}},
+		{PagesXattr, "now", accounts.Settings{Writes: accounts.WritesStrict, Pages: accounts.PagesNow}},
+		{PagesXattr, "later", accounts.Settings{Writes: accounts.WritesStrict, Pages: accounts.PagesLater}},
 		{OvercommitXattr, "false", accounts.Settings{Writes: accounts.WritesStrict, Overcommit: accounts.OvercommitOff}},
 	} {
 		got, err := settings(old, x.name, []byte(x.value))
@@ -89,7 +91,7 @@ func TestSettingsOfADirectory(t *testing.T) {
 			t.Errorf("%s taken away: got %+v, %v", x.name, got, err)
 		}
 	}
-	for name, value := range map[string]string{LimitXattr: "", WritesXattr: "slow", OvercommitXattr: "1"} {
+	for name, value := range map[string]string{LimitXattr: "", WritesXattr: "slow", OvercommitXattr: "1", PagesXattr: "soon"} {
 		if got, err := settings(old, name, []byte(value)); err == nil {
 			t.Errorf("%s=%q: got %+v", name, value, got)
 		}

@@ -207,11 +207,16 @@ func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
 		if _, err := f.m.grow(f.node, off+length, off+length); err != nil {
 			return err
 		}
-		err := f.File.Allocate(off, length, mode)
+		err := f.allocate(off, length, mode)
 		f.m.settle(f.node, nil, false)
 		return err
 	}
 	f.m.meetRegion(f.node)
+	if size, known := f.m.accounts.Size(accounts.Node(f.node)); known && off+length <= size {
+		err := f.allocate(off, length, mode)
+		f.m.Getattr(f.node)
+		return err
+	}
 	var undo func()
 	err := f.m.ask(func() (e *accounts.Exceeded) {
 		undo, e = f.m.accounts.Allocated(accounts.Node(f.node), off+length)
@@ -225,4 +230,19 @@ func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
 	}
 	f.m.Getattr(f.node)
 	return err
+}
+
+// allocate does what is promised already: a size, and memory only where the directory wants it at once. The last byte's is
+// always there, because that is how a region becomes longer without ever becoming shorter, whoever else resizes it.
+func (f *countedFile) allocate(off, length int64, mode AllocateMode) error {
+	const keep, zero = AllocateKeepSize, AllocateZeroRange
+	if mode&^(keep|zero) != 0 || off > Unlimited-length || f.m.accounts.PagesAt(accounts.Node(f.node)) == accounts.PagesNow {
+		return f.File.Allocate(off, length, mode)
+	}
+	if mode&zero != 0 {
+		if err := f.File.Allocate(off, length, keep|AllocatePunchHole); err != nil {
+			return err
+		}
+	}
+	return f.File.Allocate(off+length-1, 1, mode&keep)
 }

@@ -37,7 +37,7 @@ func (m *Manager) defaultLimits(dir NodeID) Limits {
 // storedSettings answers what a directory's attributes say. What cannot be read any more holds no longer.
 func (m *Manager) storedSettings(dir NodeID) accounts.Settings {
 	s := accounts.Settings{Limits: m.defaultLimits(dir)}
-	for _, name := range []string{LimitXattr, WritesXattr, OvercommitXattr} {
+	for _, name := range []string{LimitXattr, WritesXattr, OvercommitXattr, PagesXattr} {
 		value, err := m.Arena.Getxattr(dir, name)
 		if err != nil {
 			continue

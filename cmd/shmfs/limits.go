@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -102,7 +103,8 @@ func limitsSetCommand(sh *shell) *cli.Command {
 		ArgsUsage: "PATH LIMIT...",
 		Description: describe(`PATH is the mount or the directory that is limited; with --user, --group, --owner or
 --cgroup it only says in which mount. LIMIT is a size, or one or more of bytes=, regions=, nodes=, largest=, soft_bytes=, soft_regions=, reserve=,
-and for directories writes= (auto, strict, fast, inherit) or overcommit= (true, false, inherit). max takes a limit away. What
+and for directories writes= (auto, strict, fast, inherit), overcommit= (true, false, inherit) or pages= (now, later,
+inherit; reserve=now is the same as pages=now): whether fallocate gets memory at once. max takes a limit away. What
 is not named stays. A limit below what is held takes nothing away: it refuses more.`,
 			"shmfs limits set /mnt/shm/models 2G", "shmfs limits set /mnt/shm/tenant reserve=80G",
 			"shmfs limits set /mnt/shm --user alice bytes=10G regions=1000"),
@@ -144,11 +146,14 @@ func (o limitsSetOptions) run(ctx context.Context, sh *shell) error {
 	return err
 }
 
+// singleSettings are sent one by one: each is an attribute of its own.
+var singleSettings = []string{"writes", "overcommit", "pages"}
+
 // set sends settings that are no limits by themselves.
 func (o limitsSetOptions) set(c *control.Client, subject, name string) error {
 	var limits []string
 	for _, l := range o.limits {
-		if strings.HasPrefix(l, "writes=") || strings.HasPrefix(l, "overcommit=") {
+		if key, value, _ := strings.Cut(l, "="); slices.Contains(singleSettings, key) || key == "reserve" && (value == "now" || value == "later") {
 			if err := c.SetLimits(subject, name, l); err != nil {
 				return err
 			}

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	testLimits = `subject=mount name="" bytes=8589934592 regions=max nodes=max largest=max soft_bytes=max soft_regions=max reserve=0 writes=inherit overcommit=inherit promised=1048576 reserved=1048576 promised_regions=3 promised_nodes=5
-subject=directory name="a b" bytes=2147483648 regions=100 nodes=max largest=1073741824 soft_bytes=max soft_regions=max reserve=2097152 writes=strict overcommit=inherit promised=1048576 reserved=0 promised_regions=1 promised_nodes=1
+	testLimits = `subject=mount name="" bytes=8589934592 regions=max nodes=max largest=max soft_bytes=max soft_regions=max reserve=0 writes=inherit overcommit=inherit pages=inherit promised=1048576 reserved=1048576 promised_regions=3 promised_nodes=5
+subject=directory name="a b" bytes=2147483648 regions=100 nodes=max largest=1073741824 soft_bytes=max soft_regions=max reserve=2097152 writes=strict overcommit=inherit pages=inherit promised=1048576 reserved=0 promised_regions=1 promised_nodes=1
 `
 	testCgroups = `name=/job promised=4096 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=8192 peak_regions=2 memory_used=1048576 memory_limit=2097152 memory_pressure_some_avg10=1.50 memory_pressure_full_avg10=0.25
 name=/other promised=0 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=0 peak_regions=1
@@ -66,6 +66,7 @@ func TestLimitsSet(t *testing.T) {
 		{[]string{filepath.Join(dir, "sub dir"), "2G"}, "directory \"sub dir\" 2G\n"},
 		{[]string{filepath.Join(dir, "jobs"), "bytes=2G", "regions=7"}, "directory jobs bytes=2G,regions=7\n"},
 		{[]string{filepath.Join(dir, "jobs"), "writes=fast"}, "directory jobs writes=fast\n"},
+		{[]string{filepath.Join(dir, "jobs"), "reserve=now"}, "directory jobs reserve=now\n"},
 		{[]string{"--user", "root", dir, "2G"}, "user 0 2G\n"},
 		{[]string{"--group", "12", dir, "2G"}, "group 12 2G\n"},
 		{[]string{"--owner", "4711", dir, "2G"}, "owner 4711 2G\n"},

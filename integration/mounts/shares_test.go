@@ -279,6 +279,73 @@ func TestOvercommittedDirectory(t *testing.T) {
 }
 
 // A soft limit refuses nothing, and is logged once.
+// fallocate promises, and gets memory at once only below a directory that wants it so; also by the next server.
+func TestPagesNow(t *testing.T) {
+	needSuccessor(t)
+	m := serve(t, "--size=32M", "--huge=never")
+	now, later := m.mkdir(t, "now/below"), m.mkdir(t, "later")
+	m.tell(t, "limits", "directory now reserve=now")
+	allocate := func(dir string, mode uint32, off, size int64) (resident int64) {
+		t.Helper()
+		path := filepath.Join(dir, "f")
+		fd, err := unix.Open(path, unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		wantErrno(t, "fallocate", unix.Fallocate(fd, mode, off, size), 0)
+		var s unix.Stat_t
+		wantErrno(t, "fstat", unix.Fstat(fd, &s), 0)
+		if mode == 0 && s.Size != off+size {
+			t.Errorf("%s has %d bytes, want %d", path, s.Size, off+size)
+		}
+		return s.Blocks * 512
+	}
+	for i := range int64(2) {
+		if got, want := allocate(now, 0, i<<20, 1<<20), (i+1)<<20; got != want {
+			t.Errorf("%d bytes are there below the directory, want %d", got, want)
+		}
+		if got := allocate(later, 0, i<<20, 1<<20); got > (i+1)*page {
+			t.Errorf("%d bytes are there elsewhere, want those of the last page at most", got)
+		}
+		killServer(t, m)
+	}
+	if got := m.number(t, "promised_bytes"); got != 4<<20 {
+		t.Errorf("promised_bytes %d, want %d", got, 4<<20)
+	}
+	if err := touch(filepath.Join(later, "f"), 2<<20); err != nil {
+		t.Error(err)
+	}
+	if got := allocate(later, unix.FALLOC_FL_KEEP_SIZE, 2<<20, 1<<20); got != 3<<20 {
+		t.Errorf("%d bytes are there, past the end, want %d: nothing else keeps the promise", got, 3<<20)
+	}
+	data := []byte("content")
+	fd, err := unix.Open(filepath.Join(later, "z"), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Pwrite(fd, data, 0); err != nil {
+		t.Fatal(err)
+	}
+	wantErrno(t, "zero range", unix.Fallocate(fd, unix.FALLOC_FL_ZERO_RANGE, 1, 1<<20), 0)
+	got := make([]byte, len(data))
+	if _, err := unix.Pread(fd, got, 0); err != nil || string(got) != "c\x00\x00\x00\x00\x00\x00" {
+		t.Errorf("after a range of zeros: %q, %v", got, err)
+	}
+	m.tell(t, "limits", "directory now/below bytes=3M")
+	g, err := unix.Open(filepath.Join(now, "g"), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(g)
+	wantErrno(t, "more than is allowed", unix.Fallocate(g, 0, 0, 2<<20), syscall.EDQUOT)
+	var st unix.Stat_t
+	if err := unix.Fstat(g, &st); err != nil || st.Size != 0 || st.Blocks != 0 {
+		t.Errorf("refused, and %d bytes are there (%v)", st.Blocks*512, err)
+	}
+}
+
 func TestSoftLimit(t *testing.T) {
 	m := serve(t, "--size=16M", "--no-keeper")
 	d := m.mkdir(t, "d")

@@ -69,11 +69,21 @@ const (
 	OvercommitOn
 )
 
+// Pages is when what fallocate asks for gets its memory.
+type Pages uint8
+
+const (
+	PagesInherit Pages = iota
+	PagesLater         // when it is touched: it is promised
+	PagesNow           // at once
+)
+
 // Settings are a directory's.
 type Settings struct {
 	Limits
 	Writes     Writes
 	Overcommit Overcommit
+	Pages      Pages
 }
 
 // Kind is whose account it is. An owner is the process that made a region, a cgroup the one that it was in.

@@ -198,6 +198,23 @@ func (b *Book) Overcommits(n Node) bool {
 	return b.overcommitted(b.directory(n))
 }
 
+// PagesAt answers when what is allocated for a region gets its memory: at once also where nothing else would keep the
+// promise, because holes count nothing or the mount has no size.
+func (b *Book) PagesAt(n Node) Pages {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f := b.files[n]
+	if f == nil || b.root.settings.Bytes == 0 || b.overcommitted(f.home) {
+		return PagesNow
+	}
+	for a := f.home; a != nil; a = a.parent {
+		if p := a.settings.Pages; p != PagesInherit {
+			return p
+		}
+	}
+	return PagesLater
+}
+
 // Parent answers the directory that a directory is in; the root's is the root.
 func (b *Book) Parent(n Node) Node {
 	b.mu.Lock()
