@@ -227,6 +227,9 @@ func (m *Manager) refusal(e *accounts.Exceeded) *Refusal {
 	if e.Kept > 0 {
 		r.Reason += fmt.Sprintf("; %s of them are reserved", count(e.Kept))
 	}
+	if e.Twice > 0 {
+		r.Reason += fmt.Sprintf("; %s of them are second copies in the page cache of the mount", count(e.Twice))
+	}
 	if e.Holds > 0 {
 		r.Reason += fmt.Sprintf("; user %d holds the most, %s", e.Holder, count(e.Holds))
 	}

@@ -28,6 +28,7 @@ type Manager struct {
 	unnamed  atomic.Int64                             // when a region that is in use lost its last name, in ns since 1970
 	vain     atomic.Uint64                            // deaths in the accounts when memory was last waited for in vain
 	defaults atomic.Pointer[func(path string) Limits] // of directories without limits of their own; nil for none
+	copying  atomic.Bool                              // whether what is mapped is in memory twice
 	noticing atomic.Bool                              // whether writes that did not ask are noticed
 }
 
@@ -102,12 +103,25 @@ func (m *Manager) Removexattr(node NodeID, name string) error {
 // Opened takes note that a descriptor of a region is handed out.
 func (m *Manager) Opened(node NodeID, access Access) {
 	m.users.opened(node, access&WriteAccess != 0)
+	m.hold(node, access, 1)
 	m.books.touched(node, m.now())
+}
+
+// SetCopying says that regions are mapped through a cache of their own, in which each is in memory a second time. Call it
+// before the first Opened.
+func (m *Manager) SetCopying() { m.copying.Store(true) }
+
+// hold counts who may map a region for writing: only such pages are there a second time, and cannot be taken back at will.
+func (m *Manager) hold(node NodeID, access Access, more int32) {
+	if m.copying.Load() && access == ReadAccess|WriteAccess {
+		m.accounts.Hold(accounts.Node(node), more)
+	}
 }
 
 // Released takes note that a descriptor was closed.
 func (m *Manager) Released(node NodeID, access Access) {
 	m.books.touched(node, m.now())
+	m.hold(node, access, -1)
 	if m.users.released(node, access&WriteAccess != 0) {
 		m.Forgotten(node)
 	}

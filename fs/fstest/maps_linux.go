@@ -102,7 +102,7 @@ func mapGivenBack(t *testing.T, p place) {
 	waitFor(t, "the memory of an unlinked, unmapped region", func() bool {
 		after, err := p.Usage(".")
 		ok(t, err)
-		return after.BytesUsed == before.BytesUsed
+		return after.BytesUsed <= before.BytesUsed // less, where what another check left was still on its way
 	})
 }
 

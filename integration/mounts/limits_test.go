@@ -102,21 +102,22 @@ func withFile(dir string, flags int, f func(fd int) error) error {
 	return f(fd)
 }
 
+// Descriptors are for writing only: in the cached way a region that may be mapped for writing counts twice for the mount.
 var waysToGrow = []wayToGrow{
 	{"ftruncate", func(dir string, size int64) error {
-		return withFile(dir, unix.O_RDWR, func(fd int) error { return unix.Ftruncate(fd, size) })
+		return withFile(dir, unix.O_WRONLY, func(fd int) error { return unix.Ftruncate(fd, size) })
 	}},
 	{"truncate", func(dir string, size int64) error {
-		if err := withFile(dir, unix.O_RDWR, func(int) error { return nil }); err != nil {
+		if err := withFile(dir, unix.O_WRONLY, func(int) error { return nil }); err != nil {
 			return err
 		}
 		return unix.Truncate(filepath.Join(dir, "f"), size)
 	}},
 	{"fallocate", func(dir string, size int64) error {
-		return withFile(dir, unix.O_RDWR, func(fd int) error { return unix.Fallocate(fd, 0, 0, size) })
+		return withFile(dir, unix.O_WRONLY, func(fd int) error { return unix.Fallocate(fd, 0, 0, size) })
 	}},
 	{"fallocate past the end", func(dir string, size int64) error {
-		return withFile(dir, unix.O_RDWR, func(fd int) error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size) })
+		return withFile(dir, unix.O_WRONLY, func(fd int) error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size) })
 	}},
 	{"write", func(dir string, size int64) error {
 		return withFile(dir, unix.O_WRONLY, func(fd int) error { return writeAll(fd, size) })
@@ -132,7 +133,7 @@ var waysToGrow = []wayToGrow{
 	}},
 	{"copy_file_range", copyGrow},
 	{"O_TMPFILE", func(dir string, size int64) error {
-		fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
 		if err != nil {
 			return err
 		}
@@ -140,7 +141,7 @@ var waysToGrow = []wayToGrow{
 		return unix.Ftruncate(fd, size)
 	}},
 	{"an unlinked region", func(dir string, size int64) error {
-		return withFile(dir, unix.O_RDWR, func(fd int) error {
+		return withFile(dir, unix.O_WRONLY, func(fd int) error {
 			if err := unix.Unlink(filepath.Join(dir, "f")); err != nil {
 				return err
 			}
@@ -180,13 +181,18 @@ func writeAll(fd int, size int64) error {
 
 // copyGrow copies from a region that is outside of every limit but the mount's: from a memory file.
 func copyGrow(dir string, size int64) error {
-	return withFile(dir, unix.O_RDWR, func(fd int) error {
+	return withFile(dir, unix.O_WRONLY, func(fd int) error {
 		if err := unix.Ftruncate(fd, size/2); err != nil {
 			return err
 		}
+		source, err := unix.Open(filepath.Join(dir, "f"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(source)
 		from, to := int64(0), size/2
 		for to < size {
-			n, err := unix.CopyFileRange(fd, &from, fd, &to, int(min(size-to, size/2)), 0)
+			n, err := unix.CopyFileRange(source, &from, fd, &to, int(min(size-to, size/2)), 0)
 			if err != nil {
 				return err
 			}
@@ -407,7 +413,7 @@ func growToTheEnd(dir, name string) (granted map[string]int, err error) {
 	granted = map[string]int{}
 	for i := 0; ; i++ {
 		path := filepath.Join(dir, fmt.Sprintf("%s-%d", name, i))
-		fd, err := unix.Open(path, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		fd, err := unix.Open(path, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
 		if err != nil {
 			return granted, err
 		}

@@ -346,6 +346,42 @@ func TestPagesNow(t *testing.T) {
 	}
 }
 
+// In the cached way a region that somebody may have mapped for writing is in memory twice, and counts so against the mount,
+// also for the next server; but not in anybody's share.
+func TestCachedRegionsCountTwice(t *testing.T) {
+	needSuccessor(t)
+	m := serve(t, "--io=cached", "--size=8M", "--huge=never")
+	m.tell(t, "limits", "user 0 bytes=6M")
+	path := filepath.Join(m.dir, "f")
+	fd, err := unix.Open(path, unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapped, err := func() ([]byte, error) {
+		defer unix.Close(fd)
+		wantErrno(t, "half of the mount", unix.Ftruncate(fd, 4<<20), 0)
+		return unix.Mmap(fd, 0, 4<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	}()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		wantErrno(t, "more, while it is mapped", unix.Truncate(path, 4<<20+page), syscall.ENOSPC)
+		if got := m.lastError(t); !strings.Contains(got, "4.0M of them are second copies in the page cache of the mount") {
+			t.Errorf("got %s", got)
+		}
+		if got, twice := m.number(t, "promised_bytes"), m.number(t, "copied_bytes"); got != 4<<20 || twice != 4<<20 {
+			t.Errorf("%d bytes are promised and %d counted twice, want %d and %d", got, twice, 4<<20, 4<<20)
+		}
+		wantErrno(t, "another one", growTo(filepath.Join(m.dir, "g"), page), syscall.ENOSPC)
+		killServer(t, m)
+	}
+	wantErrno(t, "munmap", unix.Munmap(mapped), 0)
+	m.waitFor(t, "the end of the copy", func() bool { return m.number(t, "copied_bytes") == 0 })
+	wantErrno(t, "more, when nobody has it", unix.Truncate(path, 6<<20), 0)
+	wantErrno(t, "more than the user's", unix.Truncate(path, 6<<20+page), syscall.EDQUOT)
+}
+
 func TestSoftLimit(t *testing.T) {
 	m := serve(t, "--size=16M", "--no-keeper")
 	d := m.mkdir(t, "d")

@@ -146,6 +146,7 @@ func (b *Book) enter(n Node, f *file, s Seen) *file {
 	if s.Resident > roundUp(s.Size, b.unit) {
 		f.beyond = s.Resident
 	}
+	f.twice = b.held[n] > 0
 	f.promised = b.promise(f)
 	b.files[n] = f
 	var c changes

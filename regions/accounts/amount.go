@@ -15,11 +15,12 @@ const (
 )
 
 // Amount is what an account holds. Bytes are promised, Size is the sum of the sizes of regions with a name, Resident the
-// memory that is there, Unlinked what of Bytes belongs to regions without a name. Nodes counts regions, directories and
+// memory that is there, Unlinked what of Bytes belongs to regions without a name. Copies are the second ones of regions that
+// somebody may have mapped through a cache; they count against the mount's limit only. Nodes counts regions, directories and
 // others.
 type Amount struct {
 	Bytes, Size                 int64
-	Resident, Unlinked          int64
+	Resident, Unlinked, Copies  int64
 	Regions, Directories, Nodes int64
 }
 
@@ -28,13 +29,14 @@ func (a *Amount) add(b Amount) {
 	a.Size += b.Size
 	a.Resident += b.Resident
 	a.Unlinked += b.Unlinked
+	a.Copies += b.Copies
 	a.Regions += b.Regions
 	a.Directories += b.Directories
 	a.Nodes += b.Nodes
 }
 
 func (a Amount) minus() Amount {
-	return Amount{-a.Bytes, -a.Size, -a.Resident, -a.Unlinked, -a.Regions, -a.Directories, -a.Nodes}
+	return Amount{-a.Bytes, -a.Size, -a.Resident, -a.Unlinked, -a.Copies, -a.Regions, -a.Directories, -a.Nodes}
 }
 
 // Limits are an account's. None is 0.
@@ -122,6 +124,7 @@ type Exceeded struct {
 	Limit int64
 	Used  int64 // with what is reserved and not used
 	Kept  int64 // of Used: reserved and not used
+	Twice int64 // of Used and Asked: second copies
 	Asked int64 // more
 	// Holder is the user who holds the most, and Holds how much; only of bytes of the mount.
 	Holder uint32

@@ -16,7 +16,8 @@ type Book struct {
 	files    map[Node]*file
 	several  map[*file]struct{} // those that have more than one home
 	nameless map[Node]*file
-	dying    int // of nameless: held by nobody
+	held     map[Node]int32 // how often who may map it has it, where that makes a second copy
+	dying    int            // of nameless: held by nobody
 	deaths   uint64
 	subjects [kinds]map[uint64]*account
 	named    [kinds]map[string]*account // of subjects
@@ -66,6 +67,7 @@ type file struct {
 	region   bool
 	nameless bool
 	dying    bool
+	twice    bool // somebody may have it in memory a second time
 	partial  bool
 	pending  int32  // changes of the size that are not yet settled
 	overlap  bool   // two of them at once
@@ -86,7 +88,7 @@ type Crossing struct {
 func New(unit int64, root Node) *Book {
 	b := &Book{
 		unit: unit, root: &account{kind: Mount, id: uint64(root)}, writes: WritesAuto,
-		dirs: map[Node]*account{}, files: map[Node]*file{}, several: map[*file]struct{}{}, nameless: map[Node]*file{},
+		dirs: map[Node]*account{}, files: map[Node]*file{}, several: map[*file]struct{}{}, nameless: map[Node]*file{}, held: map[Node]int32{},
 		explicit: map[Subject]Limits{},
 	}
 	b.dirs[root] = b.root
@@ -117,6 +119,9 @@ func (b *Book) directory(n Node) *account {
 
 func (f *file) amount() Amount {
 	x := Amount{Bytes: f.promised, Resident: f.resident, Nodes: 1}
+	if f.twice {
+		x.Copies = f.promised
+	}
 	switch {
 	case f.nameless:
 		x.Unlinked = f.promised

@@ -49,6 +49,48 @@ func TestMemoryPastTheEnd(t *testing.T) {
 	promised("as long", 20)
 }
 
+func TestSecondCopiesCountForTheMount(t *testing.T) {
+	b := New(4, testRoot)
+	b.SetSize(100, false)
+	b.SetLimits(Numbered(OfUser, 1), &Limits{Bytes: 60})
+	b.Hold(2, 1) // before it is known
+	place(t, b, 2, 0)
+	grow := func(what string, end, least, want int64) {
+		t.Helper()
+		granted, e := b.Grow(2, end, least)
+		if e != nil {
+			granted = 0
+			b.Cancel(2)
+		} else {
+			b.Settle(2, Seen{Size: granted}, true)
+		}
+		if granted != want {
+			t.Errorf("%s: %d are granted (%v), want %d", what, granted, e, want)
+		}
+	}
+	grow("more than half", 52, 52, 0)
+	grow("as much as there is", 60, 1, 48) // whole units
+	if got := b.Mount().Used; got.Bytes != 48 || got.Copies != 48 {
+		t.Errorf("got %+v", got)
+	}
+	b.Hold(2, 1)
+	b.Hold(2, -1)
+	grow("held by one of two", 52, 52, 0)
+	b.Hold(2, -1)
+	b.Hold(2, -1)
+	grow("held by nobody", 60, 60, 60)
+	grow("more than the user's", 64, 64, 0)
+	b.Hold(2, 1)
+	if _, e := b.Make(testRoot, NewNode{Type: Other, Bytes: 4, Named: true, Owner: Owner{User: 2}}); e == nil || e.Kind != Mount || e.Twice != 60 {
+		t.Errorf("beyond what the copies leave: %+v", e)
+	}
+	b.Unlinked(2, testRoot, false, false)
+	b.Freed(2)
+	if got := b.Mount().Used; got != (Amount{}) {
+		t.Errorf("left: %+v", got)
+	}
+}
+
 func TestUnseenGrowthCounts(t *testing.T) {
 	b := New(1, testRoot)
 	b.SetSize(100, false)

@@ -159,7 +159,12 @@ func (a *account) refresh() {
 }
 
 // committed is what counts against the limit of bytes.
-func (a *account) committed() int64 { return a.used.Bytes + a.slack }
+func (a *account) committed() int64 {
+	if a.kind == Mount {
+		return a.used.Bytes + a.used.Copies + a.slack
+	}
+	return a.used.Bytes + a.slack
+}
 
 // check asks whether what was added is within the limits. Bytes come before counts. What pays from a reservation adds
 // nothing to what counts above it.
@@ -179,6 +184,9 @@ func (b *Book) check(c *change) *Exceeded {
 		e := &Exceeded{Kind: a.kind, ID: a.id, Name: a.name, What: x.what, Limit: x.limit, Used: x.used - x.more, Asked: x.more}
 		if x.what == Bytes {
 			e.Kept = a.slack
+			if a.kind == Mount {
+				e.Twice = a.used.Copies
+			}
 		}
 		return e
 	}

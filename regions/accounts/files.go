@@ -106,6 +106,11 @@ func (c *Claim) Made(n Node, s Seen, o Owner) {
 	if f.nameless {
 		b.nameless[n] = f
 	}
+	if b.held[n] > 0 {
+		b.charge(f, f.amount().minus(), true)
+		f.twice = true
+		b.charge(f, f.amount(), true)
+	}
 	next := b.heirs(f, o)
 	b.reown(f, func() { f.owners = next }, true)
 	b.update(f, s)
@@ -293,6 +298,7 @@ func (b *Book) free(n Node, f *file) {
 	delete(b.files, n)
 	delete(b.nameless, n)
 	delete(b.several, f)
+	delete(b.held, n)
 	b.ended(n)
 }
 
