@@ -39,11 +39,11 @@ func create(n sizes) (int, error) {
 
 // Ledger is a ledger in use by this process, the only one at a time.
 type Ledger struct {
-	fd       int
-	mem      []byte
-	words    [2][]byte // of counters and of sums
-	head     *header
-	places   placement
+	fd     int
+	mem    []byte
+	words  [2][]byte // of counters and of sums
+	head   *header
+	places placement
 
 	slots map[uint64]slotRecord // of requests that an earlier server began, by number
 
