@@ -61,11 +61,10 @@ func newMemoryGroup(t *testing.T) memoryGroup {
 		t.Skipf("needs a memory cgroup: %v", err)
 	}
 	t.Cleanup(func() {
-		for range 50 { // until the kernel has seen the last process end
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) { // until the kernel has seen the last process end
 			if err := os.Remove(g.dir); err == nil {
 				return
 			}
-			time.Sleep(20 * time.Millisecond)
 		}
 		t.Errorf("%s cannot be removed", g.dir)
 	})
