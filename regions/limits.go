@@ -230,11 +230,25 @@ func (m *Manager) refusal(e *accounts.Exceeded) *Refusal {
 	if e.Twice > 0 {
 		r.Reason += fmt.Sprintf("; %s of them are second copies in the page cache of the mount", count(e.Twice))
 	}
-	if e.Holds > 0 {
-		r.Reason += fmt.Sprintf("; user %d holds the most, %s", e.Holder, count(e.Holds))
+	if e.What != accounts.Largest {
+		asked := *e
+		r.Most = func() string { return m.most(&asked, count) }
 	}
 	r.Remedy = remedy(e, subject)
 	return r
+}
+
+// most says who holds the most of what is full; "" if nobody does.
+func (m *Manager) most(e *accounts.Exceeded, count func(int64) string) string {
+	h, ok := m.accounts.Most(e.Kind, e.ID, e.What)
+	if !ok {
+		return ""
+	}
+	name := "the root directory"
+	if h.Kind != accounts.Mount { // whose account the root's is
+		name, _ = m.whose(&accounts.Exceeded{Kind: h.Kind, ID: h.ID, Name: h.Name})
+	}
+	return name + " holds the most, " + count(h.Amount)
 }
 
 // more is a limit that would do, for an example.

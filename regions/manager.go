@@ -29,7 +29,7 @@ type Manager struct {
 	vain     atomic.Uint64                            // deaths in the accounts when memory was last waited for in vain
 	defaults atomic.Pointer[func(path string) Limits] // of directories without limits of their own; nil for none
 	copying  atomic.Bool                              // whether what is mapped is in memory twice
-	noticing atomic.Bool                              // whether writes that did not ask are noticed
+	watching atomic.Bool                              // whether what grows without asking is noticed
 }
 
 var _ Arena = (*Manager)(nil)
@@ -120,6 +120,9 @@ func (m *Manager) hold(node NodeID, access Access, more int32) {
 
 // Released takes note that a descriptor was closed.
 func (m *Manager) Released(node NodeID, access Access) {
+	if access&WriteAccess != 0 && m.watching.Load() {
+		m.Getattr(node) // the last that it may have grown
+	}
 	m.books.touched(node, m.now())
 	m.hold(node, access, -1)
 	if m.users.released(node, access&WriteAccess != 0) {

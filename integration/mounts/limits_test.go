@@ -87,6 +87,42 @@ var kindsOfLimit = []kindOfLimit{
 	}},
 }
 
+// Whoever is refused hears who holds the most of what is full.
+func TestRefusalsNameWhoHoldsTheMost(t *testing.T) {
+	g := newCgroup(t, "most")
+	for _, x := range []struct{ limit, want string }{
+		{"mount regions=3", "; user 0 holds the most, 2"},
+		{"directory d bytes=3M", "; user 0 holds the most, 2.0M"},
+		{"user 0 bytes=4M", "; the directory d holds the most, 2.0M"},
+		{"group 0 regions=3", "; user 0 holds the most, 3"},
+		{"cgroup " + g.path + " bytes=1M", "; owner "},
+	} {
+		t.Run(x.limit, func(t *testing.T) {
+			m := serve(t, "--size=64M", "--huge=never")
+			d := m.mkdir(t, "d")
+			wantErrno(t, "in the directory", growTo(filepath.Join(d, "a"), 2<<20), 0)
+			wantErrno(t, "in the cgroup", g.growTo(t, filepath.Join(m.dir, "b"), 1<<20), 0)
+			wantErrno(t, "as another user", errors.Join(growTo(filepath.Join(d, "c"), 1<<20),
+				os.Chown(filepath.Join(d, "c"), limitUser, 0)), 0)
+			m.tell(t, "limits", x.limit)
+			if err := g.growTo(t, filepath.Join(d, "more"), 3<<20); err == nil {
+				t.Fatal("it is granted")
+			}
+			for range 2 { // it stays as it was first told
+				if got := m.lastError(t); !strings.Contains(got, x.want) || strings.Count(got, "holds the most") != 1 {
+					t.Errorf("got %s, want %q", got, x.want)
+				}
+			}
+		})
+	}
+	m := serve(t, "--size=4M", "--huge=never")
+	wantErrno(t, "a part", growTo(filepath.Join(m.dir, "a"), 3<<20), 0)
+	wantErrno(t, "more than there is", growTo(filepath.Join(m.dir, "b"), 2<<20), syscall.ENOSPC)
+	if got := m.lastError(t); !strings.Contains(got, "; user 0 holds the most, 3.0M") {
+		t.Errorf("got %s", got)
+	}
+}
+
 // wayToGrow makes a region reach to size, and answers what it was told.
 type wayToGrow struct {
 	name string

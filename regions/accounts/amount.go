@@ -126,9 +126,6 @@ type Exceeded struct {
 	Kept  int64 // of Used: reserved and not used
 	Twice int64 // of Used and Asked: second copies
 	Asked int64 // more
-	// Holder is the user who holds the most, and Holds how much; only of bytes of the mount.
-	Holder uint32
-	Holds  int64
 }
 
 // What is which of the limits it is.

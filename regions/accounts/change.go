@@ -109,9 +109,6 @@ func (b *Book) apply(c *changes, force bool) *Exceeded {
 		for i := range c.list {
 			if e := b.check(&c.list[i]); e != nil {
 				b.undo(c)
-				if e.What == Bytes {
-					b.holder(e)
-				}
 				return e
 			}
 		}
@@ -191,18 +188,6 @@ func (b *Book) check(c *change) *Exceeded {
 		return e
 	}
 	return nil
-}
-
-// holder tells who holds the most.
-func (b *Book) holder(e *Exceeded) {
-	if e.Kind != Mount {
-		return
-	}
-	for id, a := range b.subjects[OfUser] {
-		if a.used.Bytes > e.Holds || a.used.Bytes == e.Holds && id < uint64(e.Holder) {
-			e.Holder, e.Holds = uint32(id), a.used.Bytes
-		}
-	}
 }
 
 // noted keeps the marks of an account.

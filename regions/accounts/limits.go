@@ -43,7 +43,6 @@ func (b *Book) reserve(a *account, bytes int64, force bool) *Exceeded {
 		if l := p.settings.Bytes; l > 0 && p.committed() > l {
 			e := &Exceeded{Kind: p.kind, ID: p.id, What: Bytes, Limit: l, Kept: p.slack, Asked: bytes - old}
 			e.Used = p.committed()
-			b.holder(e)
 			a.settings.Reserve = old
 			a.refresh()
 			e.Used, e.Kept = p.committed(), p.slack
@@ -93,7 +92,6 @@ func (b *Book) SetSize(bytes int64, force bool) *Exceeded {
 	defer b.mu.Unlock()
 	if have := b.root.committed(); bytes > 0 && bytes < have && !force {
 		e := &Exceeded{Kind: Mount, ID: b.root.id, What: Bytes, Limit: bytes, Used: have, Kept: b.root.slack}
-		b.holder(e)
 		return e
 	}
 	b.root.settings.Bytes = bytes

@@ -31,15 +31,7 @@ func (b *Book) Mount() State {
 func (b *Book) Account(k Kind, id uint64) (State, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var a *account
-	switch k {
-	case Mount:
-		a = b.root
-	case OfDirectory:
-		a = b.dirs[Node(id)]
-	default:
-		a = b.subjects[k][id]
-	}
+	a := b.account(k, id)
 	if a == nil {
 		return State{}, false
 	}
