@@ -228,6 +228,11 @@ type MakeOpener interface {
 	MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, error)
 }
 
+// Recorder is an arena that can change what it keeps about a region.
+type Recorder interface {
+	SetRecord(node NodeID, r Record) error
+}
+
 // UseProber is an arena that can ask whether a region is open or mapped by anybody but us.
 type UseProber interface {
 	InUse(node NodeID) (bool, error)

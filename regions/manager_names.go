@@ -153,6 +153,7 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err e
 // MakeTemp makes a region without a name. It enters the books when it is linked.
 func (m *Manager) MakeTemp(dir NodeID, spec Spec) (Attr, error) {
 	m.stamp(&spec)
+	spec.Record.Home = dir
 	c, err := m.claim(dir, &spec, false)
 	if err != nil {
 		return Attr{}, err
@@ -170,6 +171,9 @@ func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, erro
 		return m.makeAndOpen(dir, name, spec)
 	}
 	m.stamp(&spec)
+	if name == "" {
+		spec.Record.Home = dir
+	}
 	c, err := m.claim(dir, &spec, name != "")
 	if err != nil {
 		return Attr{}, nil, err
@@ -252,6 +256,7 @@ func (m *Manager) unlinked(a *Attr, dir NodeID) {
 		held := a.Nlink == 0 && a.IsRegion() && m.users.settle(a.Node)
 		m.accounts.Unlinked(n, accounts.Node(dir), a.Nlink > 0, held)
 		if held {
+			m.keepHome(a.Node, dir)
 			m.unnamed.Store(time.Now().UnixNano())
 		}
 	} else if a.Nlink == 0 {

@@ -16,11 +16,33 @@ func (m *Manager) Getattr(node NodeID) (Attr, error) {
 	m.accounts.See(n, seq, seen(&a))
 	if known, _ := m.accounts.Known(n); a.Nlink == 0 && !known {
 		// A server before this one knew it. Or it is going: then it is found gone by the next sweep.
-		m.accounts.FoundNameless(n, seen(&a))
+		m.foundNameless(&a)
 		m.setAdrift(node)
 	}
 	m.tellCrossings()
 	return a, nil
+}
+
+// foundNameless counts a region without a name where it was last, as its record tells.
+func (m *Manager) foundNameless(a *Attr) {
+	r, err := m.Arena.Record(a.Node)
+	if err == nil && r.Home != NoNode && m.adoption.runs.Load() {
+		m.learn(r.Home)
+	}
+	m.accounts.FoundNameless(accounts.Node(a.Node), accounts.Node(r.Home), seen(a), owner(a, &r))
+}
+
+// keepHome writes down where a region was that has lost its last name and is still in use: the next server counts it there.
+// What is not written counts for the mount, and for its user and group.
+func (m *Manager) keepHome(node, dir NodeID) {
+	w, ok := m.Arena.(Recorder)
+	if !ok {
+		return
+	}
+	if r, err := m.Arena.Record(node); err == nil {
+		r.Home = dir
+		w.SetRecord(node, r)
+	}
 }
 
 // Setattr sets attributes. A new size, and a new owner, must be within the limits.

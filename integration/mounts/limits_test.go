@@ -94,7 +94,7 @@ func TestRefusalsNameWhoHoldsTheMost(t *testing.T) {
 		{"mount regions=3", "; user 0 holds the most, 2"},
 		{"directory d bytes=3M", "; user 0 holds the most, 2.0M"},
 		{"user 0 bytes=4M", "; the directory d holds the most, 2.0M"},
-		{"group 0 regions=3", "; user 0 holds the most, 3"},
+		{"group 0 regions=3", "; user 0 holds the most, 2"},
 		{"cgroup " + g.path + " bytes=1M", "; owner "},
 	} {
 		t.Run(x.limit, func(t *testing.T) {

@@ -88,14 +88,25 @@ func TestLimitsOutliveTheServer(t *testing.T) {
 	defer unix.Close(fd)
 	wantErrno(t, "one that goes", unix.Ftruncate(fd, 1<<20), 0)
 	wantErrno(t, "unlink", unix.Unlink(filepath.Join(a, "gone")), 0)
+	temp, err := unix.Open(b, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(temp)
 	for i := range 3 {
 		killServer(t, m)
 		wantErrno(t, "another region", growTo(filepath.Join(b, "g"), 0), syscall.EDQUOT)
-		wantErrno(t, "more bytes", growTo(filepath.Join(b, "f"), 4<<20+1), syscall.EDQUOT)
+		wantErrno(t, "more bytes, beside the one that is gone", growTo(filepath.Join(b, "f"), 3<<20+1), syscall.EDQUOT)
+		wantErrno(t, "more bytes of one that never had a name", unix.Ftruncate(temp, page), syscall.EDQUOT)
 		as := actAs(limitUser, func() error { return growTo(filepath.Join(m.dir, fmt.Sprint("user", i)), 1<<20+1) })
 		wantErrno(t, "a user's bytes", as, syscall.EDQUOT)
 		if got := m.number(t, "promised_bytes"); got != 4<<20 {
 			t.Errorf("after kill %d: promised_bytes %d, want %d", i, got, 4<<20)
+		}
+		for kind, name := range map[string]string{"directory": "a", "user": "0", "group": "0"} {
+			if got := m.usage(t, kind, name, "unlinked"); got != 1<<20 {
+				t.Errorf("after kill %d: %s %s has %d bytes without a name, want %d", i, kind, name, got, 1<<20)
+			}
 		}
 	}
 	b2, err := os.ReadFile(filepath.Join(m.dir, ".ctl/config"))

@@ -130,14 +130,15 @@ func (b *Book) Found(n, dir Node, t Type, s Seen, o Owner, links uint32) (known 
 	return true
 }
 
-// FoundNameless takes note of a region without a name that a book before this one knew. It counts for the mount.
-func (b *Book) FoundNameless(n Node, s Seen) {
+// FoundNameless takes note of a region without a name that a book before this one knew, and of where it was last; only for
+// the mount where that is not known.
+func (b *Book) FoundNameless(n, home Node, s Seen, o Owner) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, gone := b.gone[n]; gone || b.files[n] != nil {
 		return
 	}
-	b.nameless[n] = b.enter(n, &file{home: b.root, region: true, nameless: true}, s)
+	b.nameless[n] = b.enter(n, &file{home: b.directory(home), region: true, nameless: true, owners: b.owners(o, owners{})}, s)
 }
 
 // enter takes in a file that is there.

@@ -342,7 +342,7 @@ func TestWhatWasThereBefore(t *testing.T) {
 	b.Found(3, 2, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, 2)
 	b.Found(3, testRoot, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, 2) // another name
 	b.Found(4, 2, Other, Seen{Resident: 4}, Owner{}, 1)
-	b.FoundNameless(5, Seen{Size: 4})
+	b.FoundNameless(5, 77, Seen{Size: 4}, Owner{User: 1})
 	if known, whole := b.Known(3); !known || whole {
 		t.Error("all names of a region are known before everything is found")
 	}
