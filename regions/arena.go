@@ -192,6 +192,7 @@ type Item struct {
 	Parent NodeID
 	Attr   Attr
 	Record Record // zero if there is none
+	Xattrs int64  // bytes of extended attributes that count; only where Survey met it
 }
 
 // Properties are an arena's declared differences.

@@ -88,7 +88,7 @@ func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFl
 	if SettingXattr(name) {
 		return m.set(node, name, append([]byte{}, value...), store)
 	}
-	return store()
+	return m.countXattr(node, name, int64(len(name)+len(value)), store)
 }
 
 // Removexattr removes an extended attribute.
@@ -97,7 +97,7 @@ func (m *Manager) Removexattr(node NodeID, name string) error {
 	if SettingXattr(name) {
 		return m.set(node, name, nil, store)
 	}
-	return store()
+	return m.countXattr(node, name, 0, store)
 }
 
 // Opened takes note that a descriptor of a region is handed out.

@@ -79,14 +79,15 @@ func (b *Book) Adopted() {
 	b.sums.written(b.writer)
 }
 
-// FoundDirectory takes note of a directory that was there before the book, and of what is set for it.
-func (b *Book) FoundDirectory(n, dir Node, s Settings) {
+// FoundDirectory takes note of a directory that was there before the book, of what is set for it, and how many bytes its
+// extended attributes have.
+func (b *Book) FoundDirectory(n, dir Node, s Settings, xattrs int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, gone := b.gone[n]; gone || !b.adopting || b.dirs[n] != nil {
 		return
 	}
-	a := &account{kind: OfDirectory, id: uint64(n), parent: b.directory(dir), settings: s}
+	a := &account{kind: OfDirectory, id: uint64(n), parent: b.directory(dir), settings: s, xattrs: xattrs}
 	b.dirs[n] = a
 	a.blank = !b.written(a) && a.limited()
 	if s.Reserve > 0 {
@@ -96,6 +97,7 @@ func (b *Book) FoundDirectory(n, dir Node, s Settings) {
 	var x changes
 	x.begin()
 	x.addAbove(a.parent, Amount{Directories: 1, Nodes: 1})
+	x.addAbove(a, Amount{Bytes: xattrs})
 	b.count(&x)
 }
 
@@ -143,7 +145,7 @@ func (b *Book) FoundNameless(n, home Node, s Seen, o Owner) {
 
 // enter takes in a file that is there.
 func (b *Book) enter(n Node, f *file, s Seen) *file {
-	f.size, f.resident = s.Size, s.Resident
+	f.size, f.resident, f.xattrs = s.Size, s.Resident, s.Xattrs
 	if s.Resident > roundUp(s.Size, b.unit) {
 		f.beyond = s.Resident
 	}

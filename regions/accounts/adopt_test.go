@@ -60,7 +60,7 @@ func (w *walk) succeed() {
 func (w *walk) findDirectory(d Node) {
 	if known, _ := w.b.Known(d); !known {
 		w.findDirectory(w.m.parents[d])
-		w.b.FoundDirectory(d, w.m.parents[d], Settings{Limits: w.m.limits[d]})
+		w.b.FoundDirectory(d, w.m.parents[d], Settings{Limits: w.m.limits[d]}, 0)
 	}
 }
 

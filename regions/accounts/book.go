@@ -49,6 +49,7 @@ type account struct {
 	sum      *sum   // where used is written down; nil for nowhere
 	blank    bool   // while adopting: nobody has written down what it holds
 	peak     Amount // of Bytes and Regions
+	xattrs   int64  // bytes of a directory's own extended attributes
 	slack    int64  // reserved and not used in the directories below
 	own      int64  // what this one adds to its parent's slack
 	warned   bool   // above a soft limit
@@ -60,6 +61,7 @@ type file struct {
 	promised int64
 	beyond   int64 // end of what was allocated past the size
 	resident int64
+	xattrs   int64      // bytes of extended attributes
 	home     *account   // directory of a name; of a region without one, where it was last
 	more     []*account // of its further names
 	owners   owners
@@ -118,13 +120,13 @@ func (b *Book) directory(n Node) *account {
 }
 
 func (f *file) amount() Amount {
-	x := Amount{Bytes: f.promised, Resident: f.resident, Nodes: 1}
+	x := Amount{Bytes: f.promised + f.xattrs, Resident: f.resident, Nodes: 1}
 	if f.twice {
 		x.Copies = f.promised
 	}
 	switch {
 	case f.nameless:
-		x.Unlinked = f.promised
+		x.Unlinked = f.promised + f.xattrs
 	case f.region:
 		x.Regions, x.Size = 1, f.size
 	}

@@ -337,8 +337,8 @@ func TestDirectoryWithTooLargeRegions(t *testing.T) {
 func TestWhatWasThereBefore(t *testing.T) {
 	b := New(4, testRoot)
 	b.Expect()
-	b.FoundDirectory(2, testRoot, Settings{})
-	b.FoundDirectory(2, testRoot, Settings{})
+	b.FoundDirectory(2, testRoot, Settings{}, 0)
+	b.FoundDirectory(2, testRoot, Settings{}, 0)
 	b.Found(3, 2, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, 2)
 	b.Found(3, testRoot, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, 2) // another name
 	b.Found(4, 2, Other, Seen{Resident: 4}, Owner{}, 1)

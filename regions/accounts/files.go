@@ -327,7 +327,7 @@ func (b *Book) DirectoryRemoved(n Node) {
 	b.unwritten(a)
 	var c changes
 	c.begin()
-	c.addAbove(a.parent, Amount{Directories: -1, Nodes: -1})
+	c.addAbove(a.parent, Amount{Bytes: -a.xattrs, Directories: -1, Nodes: -1})
 	b.apply(&c, true)
 }
 

@@ -4,6 +4,7 @@ package accounts
 type Seen struct {
 	Size     int64
 	Resident int64 // bytes of memory
+	Xattrs   int64 // bytes of extended attributes; only when it is found
 }
 
 // promise is what a file counts.
