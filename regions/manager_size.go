@@ -21,23 +21,28 @@ func (m *Manager) Totals() Totals {
 		Others: used.Nodes - used.Regions - used.Directories - m.accounts.Unnamed(), Bytes: used.Size}
 }
 
-// Refresh looks at what may have changed unseen: what is open for writing, and what has no name.
+// Refresh looks at what may have changed unseen: what is open for writing or mapped, and what has no name. Of very many
+// it looks at some thousands, at others the next time: that takes some tens of milliseconds at most.
 func (m *Manager) Refresh() {
-	all := m.users.unseen()
+	all := m.users.unseen(refreshMost)
 	var looking sync.WaitGroup
 	for part := range slices.Chunk(all, max(refreshLeast, len(all)/runtime.GOMAXPROCS(0)+1)) {
 		looking.Go(func() {
 			for _, n := range part {
-				m.Getattr(n)
+				if !m.users.quiet(n) {
+					m.Getattr(n)
+				}
 			}
 		})
 	}
 	looking.Wait()
-	m.sweep()
+	m.sweep(refreshMost)
 }
 
-// refreshLeast is how many regions, of some 4 µs each, are worth a goroutine.
-const refreshLeast = 64
+const (
+	refreshLeast = 64   // regions, of some 4 to 8 µs each, that are worth a goroutine
+	refreshMost  = 4096 // regions
+)
 
 // headroom is memory beside the limit: for what grows before anybody can be asked.
 type headroom struct {
