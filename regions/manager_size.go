@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/shmfs/shmfs/regions/accounts"
 )
@@ -139,22 +140,39 @@ func full(size, used, unit int64) (uint64, uint64) {
 // Physical answers what the arena itself says of its size and use.
 func (m *Manager) Physical() (Usage, error) { return m.Arena.Usage(RootNode) }
 
-// Crossing is a soft limit that was passed.
+// Crossing is a soft limit that was passed, or a limit that will be reached soon.
 type Crossing struct {
 	Subject string // "the directory models"
 	What    string // "bytes", "regions"
 	Limit   int64
 	Used    int64
+	In      time.Duration // until the limit is reached; 0 for a soft one, which was passed
 }
 
-// OnCrossing sets who is told when a soft limit is passed. Set it before the first request.
+// OnCrossing sets who is told when a soft limit is passed, and when a limit will be reached soon. He is called while a
+// request is answered, and must not wait. Set it before the first request.
 func (m *Manager) OnCrossing(f func(Crossing)) { m.crossed = f }
 
 func (m *Manager) tellCrossings() {
 	for _, c := range m.accounts.Crossings() {
 		name, _ := m.whose(&accounts.Exceeded{Kind: c.Kind, ID: c.ID})
-		m.crossed(Crossing{Subject: name, What: c.What.String(), Limit: c.Limit, Used: c.Used})
+		m.crossed(Crossing{Subject: name, What: c.What.String(), Limit: c.Limit, Used: c.Used, In: c.In})
 	}
+}
+
+// paceSlot is how often it is asked how fast accounts grow, while they change. Nothing wakes up where nothing changes.
+const paceSlot = 10 * time.Second
+
+func (m *Manager) beginPace() time.Time {
+	time.AfterFunc(paceSlot, m.pace)
+	return m.now()
+}
+
+func (m *Manager) pace() {
+	if m.accounts.Tick(m.now()) {
+		time.AfterFunc(paceSlot, m.pace)
+	}
+	m.tellCrossings()
 }
 
 // WritesAsk reports whether a write to an open region must come by here, because it may grow it.

@@ -96,10 +96,14 @@ func (c *changes) difference(before *set, f *file) {
 // apply does all changes, or none of them if one would exceed a limit.
 func (b *Book) apply(c *changes, force bool) *Exceeded {
 	for i := range c.list {
+		b.pacing(c.list[i].account)
 		c.list[i].before = c.list[i].account.committed()
 	}
 	for i := range c.list {
 		c.list[i].account.change(c.list[i].by, b.reserves > 0)
+		if b.slots.taking {
+			c.list[i].account.taken(&c.list[i].by)
+		}
 	}
 	if !force {
 		for i := range c.list {
@@ -205,11 +209,15 @@ func (b *Book) warn(a *account, what What, limit, used int64) {
 		return
 	}
 	a.warned = true
-	b.passed.Store(true)
-	b.crossed = append(b.crossed, Crossing{a.kind, a.id, what, limit, used})
+	b.tell(Crossing{Kind: a.kind, ID: a.id, What: what, Limit: limit, Used: used})
 }
 
-// Crossings answers the soft limits that were passed since the last call.
+func (b *Book) tell(c Crossing) {
+	b.passed.Store(true)
+	b.crossed = append(b.crossed, c)
+}
+
+// Crossings answers what there was to warn of since the last call.
 func (b *Book) Crossings() []Crossing {
 	if !b.passed.Swap(false) {
 		return nil

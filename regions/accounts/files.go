@@ -111,6 +111,8 @@ func (b *Book) Known(n Node) bool {
 func (b *Book) Found(n, dir Node, t Type, s Seen, o Owner, named bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.slots.taking = true
+	defer func() { b.slots.taking = false }()
 	if t == Directory {
 		if b.dirs[n] == nil {
 			a := &account{kind: OfDirectory, id: uint64(n), parent: b.directory(dir)}
