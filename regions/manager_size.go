@@ -15,16 +15,17 @@ import (
 // Totals answers the sums, after reading the size of every region that may have grown unseen: a write through FUSE
 // passthrough does not come by here.
 func (m *Manager) Totals() Totals {
-	m.adopted()
 	m.Refresh()
 	used := m.accounts.Mount().Used
 	return Totals{Regions: used.Regions, Directories: used.Directories,
 		Others: used.Nodes - used.Regions - used.Directories - m.accounts.Unnamed(), Bytes: used.Size}
 }
 
-// Refresh looks at what may have changed unseen: what is open for writing or mapped, and what has no name. Of very many
-// it looks at some thousands, at others the next time: that takes some tens of milliseconds at most.
+// Refresh makes the accounts tell what is: after what was there before is counted, it looks at what may have changed
+// unseen, because it is open for writing or mapped, or has no name. Of very many it looks at some thousands, at others
+// the next time: that takes some tens of milliseconds at most.
 func (m *Manager) Refresh() {
+	m.Settled()
 	all := m.users.unseen(refreshMost)
 	var looking sync.WaitGroup
 	for part := range slices.Chunk(all, max(refreshLeast, len(all)/runtime.GOMAXPROCS(0)+1)) {
@@ -81,6 +82,7 @@ func (m *Manager) Resize(bytes, nodes int64) error {
 	if !ok {
 		return NotSupported
 	}
+	m.Settled()
 	m.settings.Lock()
 	defer m.settings.Unlock()
 	old := m.accounts.Mount().Settings.Bytes
@@ -116,6 +118,7 @@ func (m *Manager) Usage(node NodeID) (Usage, error) {
 	if err != nil {
 		return u, err
 	}
+	m.lookedUp(node)
 	r := m.accounts.RoomAt(accounts.Node(node))
 	if !r.Own && m.accounts.Overcommits(accounts.Node(RootNode)) {
 		return u, nil // the arena itself is the limit
@@ -179,6 +182,9 @@ func (m *Manager) pace() {
 func (m *Manager) WritesAsk(node NodeID, access Access) bool {
 	if access&WriteAccess == 0 {
 		return false
+	}
+	if !m.lookedUp(node) {
+		return true // it may be limited
 	}
 	switch m.accounts.WritesAt(accounts.Node(node)) {
 	case accounts.WritesStrict:

@@ -27,7 +27,6 @@ type slots struct {
 	changed       bool      // in this slot
 	changedBefore bool
 	limited       []*account // those with limits that changed in this slot
-	taking        bool       // what is counted now was there before
 }
 
 // pace is an account's.
@@ -60,9 +59,6 @@ func (b *Book) Tick(now time.Time) bool {
 // pacing is called before an account changes.
 func (b *Book) pacing(a *account) {
 	s := &b.slots
-	if s.taking {
-		return
-	}
 	if !s.runs && s.begin != nil {
 		s.runs = true
 		s.began = s.begin()
@@ -90,10 +86,10 @@ func (a *account) turn(slot uint32) {
 	p.then, p.slot = held, slot
 }
 
-// taken is called after an account changed by what was there before.
-func (a *account) taken(by *Amount) {
-	a.pace.before.add(by)
-	a.pace.then.add(by)
+// taken is called after an account changed by what was there before: that is no growth.
+func (a *account) taken(by Amount) {
+	a.pace.before.add(&by)
+	a.pace.then.add(&by)
 }
 
 // Growth is by how much an account grew since some time ago, and what is left of its limits.
@@ -170,7 +166,7 @@ func (b *Book) foresee(a *account, now time.Time) {
 		a.pace.foreseen = false
 	case in <= Foresight && steady && !a.pace.foreseen:
 		a.pace.foreseen = true
-		c := Crossing{Kind: a.kind, ID: a.id, What: what, In: in}
+		c := Crossing{Kind: a.kind, ID: a.id, What: what, In: max(in, 1)}
 		switch what {
 		case Bytes:
 			c.Limit, c.Used = a.settings.Bytes, a.committed()

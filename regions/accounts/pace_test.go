@@ -101,10 +101,23 @@ func TestFoundIsNoGrowth(t *testing.T) {
 	b.SetSize(1000, false)
 	place(t, b, 2, 0)
 	growTo(t, b, 2, 50)
-	b.Found(3, testRoot, Region, Seen{Size: 500}, Owner{User: 1}, true)
-	if s := b.Mount(); s.Used.Bytes != 550 || s.Growth.Bytes != 50 || s.Growth.Rate(c.now) != 10 {
-		t.Errorf("got %+v", s)
+	b.FoundNameless(3, Seen{Size: 500})
+	want := func(what string, used, growth int64) {
+		t.Helper()
+		if s := b.Mount(); s.Used.Bytes != used || s.Growth.Bytes != growth || s.Growth.Rate(c.now) != growth/5 {
+			t.Errorf("%s: got %+v", what, s)
+		}
 	}
+	want("found later", 550, 50)
+
+	b = New(1, testRoot)
+	c = newClock(b)
+	b.Expect()
+	b.Found(3, testRoot, Region, Seen{Size: 500}, Owner{User: 1}, 1)
+	place(t, b, 2, 0)
+	growTo(t, b, 2, 50)
+	b.Adopted()
+	want("adopted", 550, 50)
 }
 
 func TestFullIn(t *testing.T) {
