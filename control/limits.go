@@ -54,6 +54,7 @@ func writeLimits(p *pairs, name string, s *accounts.State, now time.Time) {
 		p.add(x.key, maxOr(x.n))
 	}
 	p.add("reserve", strconv.FormatInt(l.Reserve, 10))
+	p.add("throttle", maxOr(l.Throttle))
 	p.add("writes", regions.FormatWrites(s.Settings.Writes))
 	p.add("overcommit", regions.FormatOvercommit(s.Settings.Overcommit))
 	p.add("promised", strconv.FormatInt(s.Used.Bytes, 10))
@@ -165,6 +166,7 @@ type Limit struct {
 	SoftBytes       int64  `json:"soft_bytes"`
 	SoftRegions     int64  `json:"soft_regions"`
 	Reserve         int64  `json:"reserve"`
+	Throttle        int64  `json:"throttle"`   // percent of bytes
 	Writes          string `json:"writes"`     // auto, strict, fast, inherit
 	Overcommit      string `json:"overcommit"` // true, false, inherit
 	Promised        int64  `json:"promised"`
@@ -187,7 +189,7 @@ func ReadLimits(r io.Reader) ([]Limit, error) {
 		x := Limit{Subject: p["subject"], Name: p["name"], Writes: p["writes"], Overcommit: p["overcommit"]}
 		err = numbers(p, map[string]*int64{
 			"bytes": &x.Bytes, "regions": &x.Regions, "nodes": &x.Nodes, "largest": &x.Largest, "soft_bytes": &x.SoftBytes,
-			"soft_regions": &x.SoftRegions, "reserve": &x.Reserve, "promised": &x.Promised, "reserved": &x.Reserved,
+			"soft_regions": &x.SoftRegions, "reserve": &x.Reserve, "throttle": &x.Throttle, "promised": &x.Promised, "reserved": &x.Reserved,
 			"promised_regions": &x.PromisedRegions, "promised_nodes": &x.PromisedNodes, "rate": &x.Rate, "full_in": &x.FullIn,
 		})
 		if err != nil {

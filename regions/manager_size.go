@@ -163,6 +163,16 @@ func (m *Manager) tellCrossings() {
 	}
 }
 
+// longestThrottle is how long a request that grows a region is held back where it takes the last that is left. It is no
+// longer than a refusal takes.
+const longestThrottle = 50 * time.Millisecond
+
+// Throttle answers how long growing a region to end should be put off. It is for front ends, which know when somebody
+// does not wait any more: before they ask for anything, and before they take a lock.
+func (m *Manager) Throttle(node NodeID, end int64) time.Duration {
+	return time.Duration(m.accounts.Throttle(accounts.Node(node), end) * float64(longestThrottle))
+}
+
 // paceSlot is how often it is asked how fast accounts grow, while they change. Nothing wakes up where nothing changes.
 const paceSlot = 10 * time.Second
 
