@@ -3,7 +3,6 @@ package regions
 import (
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
 	"sync"
@@ -186,33 +185,4 @@ func (m *Manager) pace() {
 		time.AfterFunc(paceSlot, m.pace)
 	}
 	m.tellCrossings()
-}
-
-// WritesAsk reports whether a write to an open region must come by here, because it may grow it.
-func (m *Manager) WritesAsk(node NodeID, access Access) bool {
-	if access&WriteAccess == 0 {
-		return false
-	}
-	if !m.lookedUp(node) {
-		return true // it may be limited
-	}
-	switch m.accounts.WritesAt(accounts.Node(node)) {
-	case accounts.WritesStrict:
-		return true
-	case accounts.WritesFast:
-		return false
-	}
-	return access&ReadAccess == 0 || !m.noticing.Load()
-}
-
-// Notice begins to take note of what grows without asking. Where that cannot be had, everything asks. It ends when the
-// answer is closed.
-func (m *Manager) Notice() (io.Closer, error) {
-	n, ok := m.Arena.(Noticer)
-	if !ok {
-		return nil, NotSupported
-	}
-	c, err := n.Notice(func(n NodeID) { m.Getattr(n) })
-	m.noticing.Store(err == nil)
-	return c, err
 }

@@ -1,6 +1,7 @@
 package regions
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,9 @@ type users struct {
 	unhold  func(NodeID)               // told, under the shard's lock, to let go of what the probe would count as a user
 	freed   func(NodeID)               // told, under the shard's lock, that nobody holds the region
 	written func(NodeID)               // told, under the shard's lock, that no more writes are to come unseen
+
+	writing atomic.Int64  // descriptors that are open for writing
+	begins  chan struct{} // gets something with the first of them
 
 	idleMu sync.Mutex // guards idle and next; taken alone
 	idle   [idleRegions]NodeID
@@ -47,7 +51,7 @@ type user struct {
 
 func newUsers(probe func(NodeID) (bool, error)) *users {
 	nothing := func(NodeID) {}
-	u := &users{probe: probe, unhold: nothing, freed: nothing, written: nothing}
+	u := &users{probe: probe, begins: make(chan struct{}, 1), unhold: nothing, freed: nothing, written: nothing}
 	for i := range u.shards {
 		u.shards[i].users = make(map[NodeID]*user)
 	}
@@ -73,6 +77,7 @@ func (u *users) opened(n NodeID, writer bool) {
 	if writer {
 		x.writers++
 		x.wrote = true
+		u.writes(1)
 	}
 }
 
@@ -88,6 +93,7 @@ func (u *users) released(n NodeID, writer bool) (forgotten bool) {
 	x.opens--
 	if writer {
 		x.writers--
+		u.writes(-1)
 	}
 	last := x.opens == 0
 	forgotten = last && x.forgotten
@@ -107,6 +113,16 @@ func (u *users) released(n NodeID, writer bool) (forgotten bool) {
 		}
 	}
 	return forgotten
+}
+
+// writes counts descriptors that are open for writing.
+func (u *users) writes(by int64) {
+	if u.writing.Add(by) == 1 && by > 0 {
+		select {
+		case u.begins <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // forgotten takes note that the kernel does not know n any more, and answers whether it is open all the same.
@@ -245,6 +261,15 @@ func (u *users) held() (regions, opens int) {
 // unseen answers regions that are, or were, open for writing and may have grown since: all, or if those are more than
 // most, about as many, others each time.
 func (u *users) unseen(most int) []NodeID {
+	return u.which(most, func(x *user) bool { return x.wrote })
+}
+
+// writable answers the regions that are open for writing.
+func (u *users) writable() []NodeID {
+	return u.which(math.MaxInt, func(x *user) bool { return x.writers > 0 })
+}
+
+func (u *users) which(most int, fits func(*user) bool) []NodeID {
 	var all []NodeID
 	from := u.turn.Load()
 	for i := range uint32(shardCount) {
@@ -255,7 +280,7 @@ func (u *users) unseen(most int) []NodeID {
 		s := &u.shards[(from+i)%shardCount]
 		s.mu.Lock()
 		for n, x := range s.users {
-			if x.wrote {
+			if fits(x) {
 				all = append(all, n)
 			}
 		}
