@@ -49,3 +49,34 @@ func TestThrottle(t *testing.T) {
 	l.Keep()
 	want("a name elsewhere", 100, 0)
 }
+
+// BenchmarkGrow is the whole of what growing costs in the book: below ten directories with limits, and below none; by
+// one, and by all processors at once.
+func BenchmarkGrow(b *testing.B) {
+	for name, depth := range map[string]int{"free": 0, "nested": 10} {
+		b.Run(name, func(b *testing.B) {
+			book := New(4096, testRoot)
+			book.SetSize(1<<40, false)
+			dir := testRoot
+			for n := range Node(depth) {
+				c, _ := book.Make(dir, NewNode{Type: Directory, Named: true})
+				dir = n + 2
+				c.Made(dir, Seen{}, Owner{})
+				book.SetSettings(dir, Settings{Limits: Limits{Bytes: 1 << 39, Regions: 100}}, false)
+			}
+			next := Node(1000)
+			b.RunParallel(func(p *testing.PB) {
+				c, _ := book.Make(dir, NewNode{Type: Region, Named: true, Owner: Owner{User: 1}})
+				book.mu.Lock()
+				next++
+				region := next
+				book.mu.Unlock()
+				c.Made(region, Seen{}, Owner{User: 1})
+				for size := int64(0); p.Next(); size = (size + 4096) % (1 << 20) {
+					book.Grow(region, size, size)
+					book.Settle(region, Seen{Size: size}, true)
+				}
+			})
+		})
+	}
+}
