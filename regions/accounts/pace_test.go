@@ -84,8 +84,10 @@ func TestNothingTicksWhileNothingChanges(t *testing.T) {
 	if c.begins != 1 {
 		t.Errorf("began %d times, want once", c.begins)
 	}
-	if !c.tick() || !c.tick() || c.tick() {
-		t.Error("want a slot after the one in which something changed, and then none")
+	for slot, more := range []bool{true, true, false} {
+		if got := c.tick(); got != more {
+			t.Errorf("after slot %d: another one: %v, want %v", slot, got, more)
+		}
 	}
 	c.now = c.now.Add(time.Hour)
 	growTo(t, b, 2, 120)
