@@ -28,7 +28,7 @@ regions. The keys are on the screen: 1 to 5 choose what is shown, s the column t
 space reads anew, q or Ctrl-C ends it. RATE is how fast the promised grew in the last 10 to 20 seconds; of a region, how fast its size
 grew since it was last read. FULL IN is when the first limit is reached if that goes on.
 
-Regions are found by a walk over all of them, some microseconds each, every time.
+Regions are those at or below PATH. They are found by a walk over all of them, some microseconds each, every time.
 
 Where the output is no terminal, and with --once or --json, it is printed once, in the order of --sort.`,
 			"shmfs top /mnt/shm", "shmfs top --by user --sort rate --once", "shmfs top --json | jq '.rows[0]'"),

@@ -3,9 +3,9 @@ package accounts
 import "time"
 
 // How fast an account grows is told from what it held some time ago. Time is cut into slots by who calls Tick, while
-// something changes and for a slot after it; an account remembers what it held when this slot began, and the one before,
-// and finds out with its next change that there is a new one. So nothing has to be done for all accounts, and nothing at
-// all while nothing changes.
+// something changes; an account remembers what it held when this slot began, and the one before, and finds out with its
+// next change that there is a new one. So nothing has to be done for all accounts, and nothing at all while nothing
+// changes.
 
 // tally is what has a limit and can grow.
 type tally struct{ bytes, regions, nodes int64 }
@@ -23,9 +23,8 @@ type slots struct {
 	begin         func() time.Time // asked when something changes while no slot runs; Tick must follow
 	runs          bool
 	number        uint32
-	before, began time.Time // beginning of the slot before, and of this one
-	changed       bool      // in this slot
-	changedBefore bool
+	before, began time.Time  // beginning of the slot before, and of this one
+	changed       bool       // in this slot
 	limited       []*account // those with limits that changed in this slot
 }
 
@@ -40,7 +39,7 @@ type pace struct {
 // again, until it answers false. He must not call the book. Set it before anything else.
 func (b *Book) OnBegin(f func() time.Time) { b.slots.begin = f }
 
-// Tick ends a slot, and answers whether another one begins: not when nothing has changed for two of them.
+// Tick ends a slot, and answers whether another one begins: not when nothing has changed in it.
 func (b *Book) Tick(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,8 +48,8 @@ func (b *Book) Tick(now time.Time) bool {
 		b.foresee(a, now)
 	}
 	s.limited = s.limited[:0]
-	s.runs = s.changed || s.changedBefore
-	s.changedBefore, s.changed = s.changed, false
+	s.runs = s.changed
+	s.changed = false
 	s.before, s.began = s.began, now
 	s.number++
 	return s.runs

@@ -69,7 +69,7 @@ func TestRateIsOfTheLastSlots(t *testing.T) {
 	c.tick()
 	rate("long ago", 0)
 	growTo(t, b, 2, 200)
-	rate("shrunk", -30)
+	rate("shrunk, after a while", -60)
 }
 
 // Time is asked for when something changes after a while, and slots end when nothing does.
@@ -84,7 +84,7 @@ func TestNothingTicksWhileNothingChanges(t *testing.T) {
 	if c.begins != 1 {
 		t.Errorf("began %d times, want once", c.begins)
 	}
-	for slot, more := range []bool{true, true, false} {
+	for slot, more := range []bool{true, false} {
 		if got := c.tick(); got != more {
 			t.Errorf("after slot %d: another one: %v, want %v", slot, got, more)
 		}
