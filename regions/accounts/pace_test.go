@@ -122,6 +122,18 @@ func TestFoundIsNoGrowth(t *testing.T) {
 	want("adopted", 550, 50)
 }
 
+// Who has a limit and holds nothing is not full.
+func TestNobodyIsNotFull(t *testing.T) {
+	b := New(1, testRoot)
+	c := newClock(b)
+	b.SetLimits(OfUser, 7, &Limits{Bytes: 10, Regions: 1})
+	for _, s := range b.Limited() {
+		if in, what, ok := s.Growth.FullIn(c.now); ok || s.Growth.Rate(c.now) != 0 {
+			t.Errorf("%v %d: %v in %v", s.Kind, s.ID, what, in)
+		}
+	}
+}
+
 func TestFullIn(t *testing.T) {
 	b := New(1, testRoot)
 	c := newClock(b)

@@ -80,11 +80,11 @@ func (b *Book) Limited() []State {
 	}
 	for k := OfUser; k < kinds; k++ {
 		for id, l := range b.explicit[k] {
-			s := State{Kind: k, ID: uint64(id), Settings: Settings{Limits: l}}
-			if a := b.subjects[k][id]; a != nil {
-				s = b.state(a)
+			a := b.subjects[k][id]
+			if a == nil { // who holds nothing
+				a = &account{kind: k, id: uint64(id), settings: Settings{Limits: l}}
 			}
-			all = append(all, s)
+			all = append(all, b.state(a))
 		}
 	}
 	mount := b.state(b.root)
