@@ -154,7 +154,7 @@ func (b *Book) enter(n Node, f *file, s Seen) *file {
 	b.files[n] = f
 	var c changes
 	c.begin()
-	c.charge(f, f.amount())
+	c.charge(b.counts(f), f.amount())
 	b.count(&c)
 	return f
 }

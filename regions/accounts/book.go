@@ -26,6 +26,7 @@ type Book struct {
 	over     bool   // overcommit where no directory says anything
 	reserves int    // accounts that have a reservation
 	slots    slots
+	scratch  scratch
 	crossed  []Crossing
 	adopting bool               // what was there before is being found
 	gone     map[Node]struct{}  // what came to its end meanwhile

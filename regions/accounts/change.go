@@ -73,14 +73,25 @@ func (s *set) of(f *file) {
 	}
 }
 
-// charge adds an amount to all accounts of a file.
-func (c *changes) charge(f *file, by Amount) {
-	var s set
-	s.begin()
-	s.of(f)
-	for _, a := range s.list {
+// charge adds an amount to accounts.
+func (c *changes) charge(all []*account, by Amount) {
+	for _, a := range all {
 		c.add(a, by)
 	}
+}
+
+// scratch is memory for what is done most often, so that nobody waits for a collection of garbage below the lock.
+type scratch struct {
+	changes changes
+	set     set
+}
+
+// counts answers the accounts that a file counts in, until it is called again.
+func (b *Book) counts(f *file) []*account {
+	s := &b.scratch.set
+	s.begin()
+	s.of(f)
+	return s.list
 }
 
 // difference adds what differs when a file's accounts change from before to those that it has now.

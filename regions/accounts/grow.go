@@ -75,10 +75,7 @@ func (b *Book) Grow(n Node, end, least int64) (granted int64, e *Exceeded) {
 
 // reach promises f to reach to end.
 func (b *Book) reach(f *file, end int64) *Exceeded {
-	var s set
-	s.begin()
-	s.of(f)
-	for _, a := range s.list {
+	for _, a := range b.counts(f) {
 		if e := a.tooLarge(end, f.size); e != nil {
 			return e
 		}
@@ -131,12 +128,9 @@ func (b *Book) Throttle(n Node, end int64) float64 {
 
 // room answers by how many bytes the size of f may grow.
 func (b *Book) room(f *file) int64 {
-	var s set
-	s.begin()
-	s.of(f)
 	const most = 1 << 62
 	room, largest := int64(most), int64(most)
-	for _, a := range s.list {
+	for _, a := range b.counts(f) {
 		if l := a.settings.Bytes; l > 0 {
 			room = min(room, l-a.committed()+b.owned(a, f))
 		}
