@@ -69,7 +69,7 @@ func writeLimits(p *pairs, name string, s *accounts.State, now time.Time) {
 func writeGrowth(p *pairs, s *accounts.State, now time.Time) {
 	p.add("rate", strconv.FormatInt(s.Growth.Rate(now), 10))
 	full := "max"
-	if in, _, ok := s.Growth.FullIn(now); ok {
+	if in, ok := s.Growth.FullIn(now); ok {
 		full = strconv.FormatInt(int64(in/time.Second), 10)
 	}
 	p.add("full_in", full)

@@ -124,13 +124,11 @@ func (g *Growth) seconds(now time.Time) float64 { return max(now.Sub(g.Since), L
 // Rate is the growth of what is promised, in bytes a second.
 func (g *Growth) Rate(now time.Time) int64 { return int64(float64(g.Bytes) / g.seconds(now)) }
 
-// FullIn answers after what time the first of the limits is reached if it goes on like this, and which one; false if
-// none will be.
-func (g *Growth) FullIn(now time.Time) (in time.Duration, what What, ok bool) {
-	for _, x := range [...]struct {
-		what        What
-		left, grown int64
-	}{{Bytes, g.left.bytes, g.Bytes}, {Regions, g.left.regions, g.Regions}, {Nodes, g.left.nodes, g.Nodes}} {
+// FullIn answers after what time the first of the limits is reached if it goes on like this; false if none will be.
+func (g *Growth) FullIn(now time.Time) (in time.Duration, ok bool) {
+	for _, x := range [...]struct{ left, grown int64 }{
+		{g.left.bytes, g.Bytes}, {g.left.regions, g.Regions}, {g.left.nodes, g.Nodes},
+	} {
 		if x.left < 0 || x.left > 0 && x.grown <= 0 {
 			continue
 		}
@@ -142,10 +140,10 @@ func (g *Growth) FullIn(now time.Time) (in time.Duration, what What, ok bool) {
 			continue
 		}
 		if d := time.Duration(seconds * float64(time.Second)); !ok || d < in {
-			in, what, ok = d, x.what, true
+			in, ok = d, true
 		}
 	}
-	return in, what, ok
+	return in, ok
 }
 
 // farAway is what nobody can foresee.
@@ -154,36 +152,36 @@ const farAway = 365 * 24 * time.Hour
 // Foresight is how long before an account is full it is told.
 const Foresight = 5 * time.Minute
 
-// foresee tells of an account that will be full soon. It must have grown in two slots: who fills what is theirs at one
+// foresee tells of an account that will be full soon. The less of what it grew in two slots counts: who takes a lot at one
 // stroke is not going to go on like that.
 func (b *Book) foresee(a *account, now time.Time) {
-	g := b.growth(a)
-	in, what, ok := g.FullIn(now)
-	steady := grown(&a.pace.before, &a.pace.then, what) && grown(&a.pace.then, new(tallyOf(&a.used)), what)
-	switch {
-	case !ok || in > 2*Foresight:
-		a.pace.foreseen = false
-	case in <= Foresight && steady && !a.pace.foreseen:
-		a.pace.foreseen = true
-		c := Crossing{Kind: a.kind, ID: a.id, What: what, In: max(in, 1)}
-		switch what {
-		case Bytes:
-			c.Limit, c.Used = a.settings.Bytes, a.committed()
-		case Regions:
-			c.Limit, c.Used = a.settings.Regions, a.used.Regions
-		case Nodes:
-			c.Limit, c.Used = a.settings.Nodes, a.used.Nodes
+	p, l, held := &a.pace, &a.settings.Limits, tallyOf(&a.used)
+	slot := now.Sub(b.slots.began).Seconds()
+	soonest := Crossing{Kind: a.kind, ID: a.id, In: farAway}
+	for _, x := range [...]struct {
+		what               What
+		before, then, held int64
+		limit, used        int64
+	}{
+		{Bytes, p.before.bytes, p.then.bytes, held.bytes, l.Bytes, a.committed()},
+		{Regions, p.before.regions, p.then.regions, held.regions, l.Regions, held.regions},
+		{Nodes, p.before.nodes, p.then.nodes, held.nodes, l.Nodes, held.nodes},
+	} {
+		grown := min(x.then-x.before, x.held-x.then)
+		if x.limit == 0 || grown <= 0 {
+			continue
 		}
-		b.tell(c)
+		seconds := float64(max(x.limit-x.used, 0)) / float64(grown) * slot
+		if seconds < soonest.In.Seconds() {
+			in := time.Duration(seconds * float64(time.Second))
+			soonest.What, soonest.Limit, soonest.Used, soonest.In = x.what, x.limit, x.used, max(in, 1)
+		}
 	}
-}
-
-func grown(from, to *tally, what What) bool {
-	switch what {
-	case Bytes:
-		return to.bytes > from.bytes
-	case Regions:
-		return to.regions > from.regions
+	switch {
+	case soonest.In > 2*Foresight:
+		p.foreseen = false
+	case soonest.In <= Foresight && !p.foreseen:
+		p.foreseen = true
+		b.tell(soonest)
 	}
-	return to.nodes > from.nodes
 }

@@ -128,8 +128,8 @@ func TestNobodyIsNotFull(t *testing.T) {
 	c := newClock(b)
 	b.SetLimits(OfUser, 7, &Limits{Bytes: 10, Regions: 1})
 	for _, s := range b.Limited() {
-		if in, what, ok := s.Growth.FullIn(c.now); ok || s.Growth.Rate(c.now) != 0 {
-			t.Errorf("%v %d: %v in %v", s.Kind, s.ID, what, in)
+		if in, ok := s.Growth.FullIn(c.now); ok || s.Growth.Rate(c.now) != 0 {
+			t.Errorf("%v %d: full in %v", s.Kind, s.ID, in)
 		}
 	}
 }
@@ -141,7 +141,7 @@ func TestFullIn(t *testing.T) {
 	full := func(what string, wantIn time.Duration, wantOK bool) {
 		t.Helper()
 		s := b.Mount()
-		in, _, ok := s.Growth.FullIn(c.now)
+		in, ok := s.Growth.FullIn(c.now)
 		if in != wantIn || ok != wantOK {
 			t.Errorf("%s: %v %v, want %v %v", what, in, ok, wantIn, wantOK)
 		}
@@ -185,12 +185,14 @@ func TestFullSoonIsToldOnce(t *testing.T) {
 	}
 	told(100, 0) // at one stroke
 	told(100, 0)
-	told(110, 0)
-	told(190, 1) // 90 in two slots: 180 s
-	told(280, 0) // once
-	told(281, 0)
-	told(282, 0) // slow: more than twice as far away
-	told(360, 1)
+	told(200, 0) // at one stroke again
+	told(300, 1) // 100 in each of two slots
+	told(400, 0) // once
+	told(401, 0) // slow: that is far away
+	told(402, 0)
+	told(500, 0) // a stroke
+	told(600, 1)
+	told(1000, 0)
 }
 
 // Accounts without a limit are not looked at, those of users with one are.
