@@ -25,7 +25,9 @@ func (m *Manager) Getattr(node NodeID) (Attr, error) {
 
 // Setattr sets attributes. A new size, and a new owner, must be within the limits.
 func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
-	m.meetNode(node)
+	if c.Set&(SetMode|SetSize|SetUID|SetGID) != 0 {
+		m.meetNode(node)
+	}
 	if c.Set&(SetSize|SetUID|SetGID) == 0 {
 		a, err := m.Arena.Setattr(node, c)
 		if err == nil && a.IsRegion() {
