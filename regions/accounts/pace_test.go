@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -120,6 +121,21 @@ func TestFoundIsNoGrowth(t *testing.T) {
 	growTo(t, b, 2, 50)
 	b.Adopted()
 	want("adopted", 550, 50)
+
+	mem := make([]atomic.Uint64, SumsWords(10))
+	b.Inherit(mem, 1)
+	b = New(1, testRoot)
+	c = newClock(b)
+	b.Expect()
+	if _, ok := b.Inherit(mem, 2); !ok {
+		t.Fatal("the sums cannot be relied on")
+	}
+	want("written down by the book before", 550, 0)
+	b.Found(3, testRoot, Region, Seen{Size: 500}, Owner{User: 1}, 1)
+	b.Found(2, testRoot, Region, Seen{Size: 50}, Owner{User: 1}, 1)
+	growTo(t, b, 2, 60)
+	b.Adopted()
+	want("found again", 560, 10)
 }
 
 // Who has a limit and holds nothing is not full.
