@@ -109,7 +109,7 @@ func (x *terminal) screen() string {
 // wait waits until the terminal shows what is wanted.
 func (x *terminal) wait(t *testing.T, want string) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !strings.Contains(x.screen(), want); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); !strings.Contains(x.screen(), want); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("still waiting for %q on\n%s%q", want, x.screen(), x.shown)
 		}
