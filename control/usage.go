@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/shmfs/shmfs/fs"
 	"github.com/shmfs/shmfs/regions"
@@ -49,11 +50,12 @@ func (u usageFile) Snapshot(ctx context.Context) ([]byte, error) {
 	m := u.d.sources.Tree().Arena()
 	m.Refresh()
 	var p pairs
+	now := time.Now()
 	for _, s := range m.Accounts().Accounts(u.kind) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		writeUsage(&p, nameOf(m, &s), &s)
+		writeUsage(&p, nameOf(m, &s), &s, now)
 		if u.kind == accounts.OfCgroup {
 			writeMemory(&p, u.d.sources.Tree().Memory(), s.Name)
 		}
@@ -62,7 +64,7 @@ func (u usageFile) Snapshot(ctx context.Context) ([]byte, error) {
 	return p.b, nil
 }
 
-func writeUsage(p *pairs, name string, s *accounts.State) {
+func writeUsage(p *pairs, name string, s *accounts.State, now time.Time) {
 	p.add("name", name)
 	for _, x := range []struct {
 		key string
@@ -74,6 +76,9 @@ func writeUsage(p *pairs, name string, s *accounts.State) {
 	} {
 		p.add(x.key, strconv.FormatInt(x.n, 10))
 	}
+	p.add("limit_bytes", maxOr(s.Settings.Bytes))
+	p.add("limit_regions", maxOr(s.Settings.Regions))
+	writeGrowth(p, s, now)
 }
 
 // writeMemory adds what the system tells of a cgroup's memory.
@@ -105,6 +110,10 @@ type Usage struct {
 	Nodes        int64  `json:"nodes"` // regions, directories and others
 	PeakPromised int64  `json:"peak_promised"`
 	PeakRegions  int64  `json:"peak_regions"`
+	LimitBytes   int64  `json:"limit_bytes"` // regions.Unlimited for none
+	LimitRegions int64  `json:"limit_regions"`
+	Rate         int64  `json:"rate"`    // of what is promised, in bytes a second
+	FullIn       int64  `json:"full_in"` // seconds until a limit is reached at that rate; regions.Unlimited for never
 	// Of a cgroup, where the system tells: its memory in bytes, regions.Unlimited for no limit, and how much of the last
 	// ten seconds some or all of its programs waited for memory, in percent.
 	MemoryUsed         *int64   `json:"memory_used,omitempty"`
@@ -126,6 +135,7 @@ func ReadUsage(r io.Reader) ([]Usage, error) {
 		err = numbers(p, map[string]*int64{
 			"promised": &x.Promised, "resident": &x.Resident, "unlinked": &x.Unlinked, "reserved": &x.Reserved,
 			"regions": &x.Regions, "nodes": &x.Nodes, "peak_promised": &x.PeakPromised, "peak_regions": &x.PeakRegions,
+			"limit_bytes": &x.LimitBytes, "limit_regions": &x.LimitRegions, "rate": &x.Rate, "full_in": &x.FullIn,
 		})
 		if err == nil {
 			err = x.readMemory(p)

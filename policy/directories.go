@@ -75,8 +75,8 @@ func setDirectoryLimit(c *Config, s string) error {
 func setCgroupLimit(c *Config, s string) error {
 	all, err := ParsePatterns(s)
 	for _, x := range all {
-		if x.Limits.Nodes != 0 {
-			err = fmt.Errorf("%q: nodes are for directories", x.Pattern)
+		if x.Limits.Nodes != 0 || x.Limits.Throttle != 0 {
+			err = fmt.Errorf("%q: nodes and throttle are for directories", x.Pattern)
 		}
 	}
 	if err != nil {

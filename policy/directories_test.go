@@ -50,7 +50,7 @@ func TestCgroupLimits(t *testing.T) {
 			t.Errorf("%q: got %+v, want %+v", path, got, want)
 		}
 	}
-	if err := c.Set("cgroup_limit", "jobs:nodes=7"); err == nil || !strings.Contains(err.Error(), "nodes are for directories") {
+	if err := c.Set("cgroup_limit", "jobs:nodes=7"); err == nil || !strings.Contains(err.Error(), "nodes and throttle are for directories") {
 		t.Errorf("nodes: %v", err)
 	}
 }

@@ -38,6 +38,7 @@ var _ Arena = (*Manager)(nil)
 func NewManager(a Arena) *Manager {
 	m := &Manager{Arena: a, books: newBooks(), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
 		accounts: accounts.New(pageSize, accounts.Node(RootNode))}
+	m.accounts.OnBegin(m.beginPace)
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
 	if p, ok := a.(UseProber); ok {

@@ -131,6 +131,10 @@ func (m *Manager) fits(n accounts.Node, next accounts.Settings) error {
 	if NodeID(n) == RootNode && next.Reserve != 0 {
 		return &Refusal{Code: Invalid, Reason: "the mount has nothing to reserve from", Remedy: "reserve for a directory"}
 	}
+	if NodeID(n) == RootNode && next.Throttle != 0 {
+		return &Refusal{Code: Invalid, Reason: "what waits can hold its directory: a throttle of the whole mount would hold everybody",
+			Remedy: "throttle directories of one's own"}
+	}
 	if next.Reserve == 0 {
 		return nil
 	}

@@ -101,8 +101,8 @@ func parseSubject(line string) (x accounts.Subject, l Limits, err error) {
 	if x, err = accounts.ParseSubject(kind, name); err != nil {
 		return x, l, err
 	}
-	if l, err = ParseLimits(Limits{}, limits); err == nil && (l.Reserve != 0 || l.Nodes != 0) {
-		err = fmt.Errorf("%s: reserve and nodes are for directories", strings.TrimSpace(limits))
+	if l, err = ParseLimits(Limits{}, limits); err == nil && (l.Reserve != 0 || l.Nodes != 0 || l.Throttle != 0) {
+		err = fmt.Errorf("%s: reserve, nodes and throttle are for directories", strings.TrimSpace(limits))
 	}
 	return x, l, err
 }

@@ -20,6 +20,7 @@ type report struct {
 	scale    []scaleResult
 	takeover []takeoverResult
 	slots    *slotsResult // nil if it was not measured
+	limits   []limitsResult
 	trips    []tripResult
 }
 
@@ -90,6 +91,9 @@ func (r *report) markdown() string {
 	if r.slots != nil {
 		fmt.Fprintf(&b, "\n%s", r.slots)
 	}
+	if len(r.limits) > 0 {
+		fmt.Fprintf(&b, "\n%s", limitsTable(r.limits))
+	}
 	if len(r.trips) > 0 {
 		fmt.Fprintf(&b, "\nRequests to the server, counted by the server itself:\n\n%s", tripsTable(r.trips))
 	}
@@ -128,7 +132,8 @@ func (r *report) figures() any {
 		Rows     []figure
 		Scale    []scaleResult
 		Takeover []takeoverResult
-		Slots    *slotsResult `json:",omitempty"`
+		Slots    *slotsResult   `json:",omitempty"`
+		Limits   []limitsResult `json:",omitempty"`
 		Trips    []tripResult
-	}{r.date, r.machine, rows, r.scale, r.takeover, r.slots, r.trips}
+	}{r.date, r.machine, rows, r.scale, r.takeover, r.slots, r.limits, r.trips}
 }

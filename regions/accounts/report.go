@@ -14,17 +14,18 @@ type State struct {
 	Used     Amount
 	Kept     int64 // reserved below and not used
 	Peak     Amount
+	Growth   Growth
 }
 
-func (a *account) state() State {
-	return State{Kind: a.kind, ID: a.id, Name: a.name, Settings: a.settings, Used: a.used, Kept: a.slack, Peak: a.peak}
+func (b *Book) state(a *account) State {
+	return State{Kind: a.kind, ID: a.id, Name: a.name, Settings: a.settings, Used: a.used, Kept: a.slack, Peak: a.peak, Growth: b.growth(a)}
 }
 
 // Mount answers the mount's own account.
 func (b *Book) Mount() State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.root.state()
+	return b.state(b.root)
 }
 
 // Account answers the account of a directory, user, ...; false if it has none.
@@ -35,7 +36,7 @@ func (b *Book) Account(k Kind, id uint64) (State, bool) {
 	if a == nil {
 		return State{}, false
 	}
-	return a.state(), true
+	return b.state(a), true
 }
 
 // Accounts answers all accounts of a kind, in the order of their names or numbers.
@@ -44,16 +45,16 @@ func (b *Book) Accounts(k Kind) []State {
 	var all []State
 	switch k {
 	case Mount:
-		all = append(all, b.root.state())
+		all = append(all, b.state(b.root))
 	case OfDirectory:
 		for _, a := range b.dirs {
 			if a != b.root {
-				all = append(all, a.state())
+				all = append(all, b.state(a))
 			}
 		}
 	default:
 		for _, a := range b.subjects[k] {
-			all = append(all, a.state())
+			all = append(all, b.state(a))
 		}
 	}
 	b.mu.Unlock()
@@ -67,17 +68,17 @@ func (b *Book) Limited() []State {
 	all := []State{}
 	for _, a := range b.dirs {
 		if a != b.root && a.settings != (Settings{}) {
-			all = append(all, a.state())
+			all = append(all, b.state(a))
 		}
 	}
 	for x, l := range b.explicit {
-		s := State{Kind: x.Kind, ID: x.ID, Name: x.Name, Settings: Settings{Limits: l}}
-		if a := b.subjects[x.Kind][x.ID]; a != nil {
-			s = a.state()
+		a := b.subjects[x.Kind][x.ID]
+		if a == nil { // who holds nothing
+			a = &account{kind: x.Kind, id: x.ID, name: x.Name, settings: Settings{Limits: l}}
 		}
-		all = append(all, s)
+		all = append(all, b.state(a))
 	}
-	mount := b.root.state()
+	mount := b.state(b.root)
 	b.mu.Unlock()
 	slices.SortFunc(all, func(x, y State) int {
 		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
