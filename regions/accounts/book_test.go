@@ -291,6 +291,12 @@ func TestWritesWhereThereAreLimits(t *testing.T) {
 	if got := b.WritesAt(9); got != WritesAuto {
 		t.Errorf("of a user without one: got %d", got)
 	}
+	if _, e := b.Link(9, 2); e != nil {
+		t.Fatal(e)
+	}
+	if got := b.WritesAt(9); got != WritesStrict {
+		t.Errorf("of a region with a second name where there is a limit: got %d", got)
+	}
 	if got := b.Limited(); len(got) != 6 || got[0].Kind != Mount {
 		t.Errorf("got %+v", got)
 	}

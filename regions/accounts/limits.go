@@ -114,18 +114,37 @@ func (b *Book) SetHabits(w Writes, overcommit bool) {
 func (b *Book) WritesAt(n Node) Writes {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	at := b.dirs[n]
-	if f := b.files[n]; f != nil {
-		at = f.home
-		for _, a := range f.owners {
-			for ; a != nil; a = a.parent {
-				if a.settings.Bytes > 0 || a.settings.Largest > 0 {
-					return WritesStrict
-				}
+	f := b.files[n]
+	if f == nil {
+		return b.writesIn(b.dirs[n])
+	}
+	for _, a := range f.owners {
+		for ; a != nil; a = a.parent {
+			if a.settings.Bytes > 0 || a.settings.Largest > 0 {
+				return WritesStrict
 			}
 		}
 	}
-	for a := at; a != nil; a = a.parent {
+	writes := b.writesIn(f.home)
+	for _, a := range f.more {
+		writes = careful(writes, b.writesIn(a))
+	}
+	return writes
+}
+
+// careful answers which of two ways counts a region of several names in time.
+func careful(x, y Writes) Writes {
+	switch {
+	case x == WritesStrict || y == WritesStrict:
+		return WritesStrict
+	case x == WritesAuto || y == WritesAuto:
+		return WritesAuto
+	}
+	return WritesFast
+}
+
+func (b *Book) writesIn(a *account) Writes {
+	for ; a != nil; a = a.parent {
 		s := &a.settings
 		switch {
 		case s.Writes != WritesInherit:
