@@ -232,9 +232,12 @@ func (m *Manager) refusal(e *accounts.Exceeded) *Refusal {
 		count = func(n int64) string { return strconv.FormatInt(n, 10) }
 	}
 	switch e.What {
-	case accounts.Apart:
+	case accounts.Apart, accounts.Holes:
 		r.Code = CrossDevice
 		r.Reason = whose + " has a reservation, and what has a name there has none elsewhere"
+		if e.What == accounts.Holes {
+			r.Reason = "holes count in " + whose + " and not where it comes from, or the other way round"
+		}
 		r.Remedy = "copy it, and remove the old one: mv does that by itself"
 		return r
 	case accounts.Largest:

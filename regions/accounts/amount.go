@@ -139,9 +139,10 @@ const (
 	Nodes
 	Largest
 	Apart // not a limit: two directories of which only one counts in a reservation
+	Holes // not a limit: two directories of which holes count in one only
 )
 
-var whatNames = [...]string{"bytes", "regions", "nodes", "largest", "reserve"}
+var whatNames = [...]string{"bytes", "regions", "nodes", "largest", "reserve", "overcommit"}
 
 func (w What) String() string { return whatNames[w] }
 

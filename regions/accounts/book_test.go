@@ -265,6 +265,47 @@ func TestOvercommit(t *testing.T) {
 	used(1000)
 }
 
+// Two directories of which one counts holes have nothing to do with each other.
+func TestHolesDoNotMove(t *testing.T) {
+	b := New(1, testRoot)
+	b.SetSize(100, false)
+	for n, dir := range map[Node]Node{2: testRoot, 3: testRoot, 4: testRoot} {
+		c, _ := b.Make(dir, NewNode{Type: Directory, Named: true})
+		c.Made(n, Seen{}, Owner{})
+	}
+	b.SetSettings(2, Settings{Overcommit: OvercommitOn}, false)
+	b.SetSettings(4, Settings{Overcommit: OvercommitOn}, false)
+	c, _ := b.Make(2, NewNode{Type: Directory, Named: true})
+	c.Made(5, Seen{}, Owner{})
+	c, _ = b.Make(2, NewNode{Type: Region, Named: true})
+	c.Made(9, Seen{Size: 1000}, Owner{})
+	for what, ask := range map[string]func() (*Claim, *Exceeded){
+		"a region":           func() (*Claim, *Exceeded) { return b.Move(9, 2, 3, Region) },
+		"a directory":        func() (*Claim, *Exceeded) { return b.Move(5, 2, 3, Directory) },
+		"a directory, there": func() (*Claim, *Exceeded) { return b.Move(3, testRoot, 2, Directory) },
+		"a link":             func() (*Claim, *Exceeded) { return b.Link(9, 3) },
+	} {
+		if _, e := ask(); e == nil || e.What != Holes {
+			t.Errorf("%s: %+v", what, e)
+		}
+	}
+	for _, ask := range []func() (*Claim, *Exceeded){
+		func() (*Claim, *Exceeded) { return b.Move(9, 2, 4, Region) },
+		func() (*Claim, *Exceeded) { return b.Move(4, testRoot, 3, Directory) }, // it says so itself
+	} {
+		c, e := ask()
+		if e != nil {
+			t.Fatal(e)
+		}
+		c.Keep()
+	}
+	b.Unlinked(9, 4, false, false)
+	b.See(9, b.Sequence(9), Seen{Size: 1000, Resident: 3})
+	if got := b.Mount().Used.Bytes; got != 3 {
+		t.Errorf("%d bytes count of a region that is about to go, want 3", got)
+	}
+}
+
 func TestWritesWhereThereAreLimits(t *testing.T) {
 	b := New(1, testRoot)
 	for n, s := range map[Node]Settings{

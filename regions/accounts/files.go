@@ -263,8 +263,8 @@ func (b *Book) unname(n Node, f *file, held bool) {
 	}
 }
 
-// die lets a region count for the mount only; where it uses a reservation, until it is freed: what is reserved would
-// count as unused before the memory is there.
+// die lets a region count for the mount only. Not where it uses a reservation, which would count as unused before the
+// memory is there, or where holes count nothing: that goes on until it is freed.
 func (b *Book) die(f *file) {
 	if f.dying {
 		return

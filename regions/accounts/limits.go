@@ -72,7 +72,11 @@ func (f *file) straddles(a *account) bool {
 // promiseAnew counts every region as what now holds says.
 func (b *Book) promiseAnew() {
 	for _, f := range b.files {
-		b.promiseTo(f, b.promise(f), true)
+		bytes := b.promise(f)
+		if f.pending > 0 {
+			bytes = max(bytes, f.promised) // it may reach that far
+		}
+		b.promiseTo(f, bytes, true)
 	}
 }
 

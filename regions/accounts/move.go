@@ -42,7 +42,10 @@ func (b *Book) moveDirectory(n, to Node) (*Claim, *Exceeded) {
 	}
 	e := b.holdsTooLarge(a, next)
 	if e == nil {
-		e = b.apart(a.parent, next)
+		e = b.apartInReserve(a.parent, next)
+	}
+	if e == nil && a.settings.Overcommit == OvercommitInherit {
+		e = b.apartInHoles(a.parent, next)
 	}
 	if e == nil && b.reservesBelow(a) {
 		e = &Exceeded{Kind: a.kind, ID: a.id, What: Apart}
@@ -78,9 +81,26 @@ func (b *Book) holdsTooLarge(a, next *account) *Exceeded {
 	return nil
 }
 
-// apart asks whether one of two directories counts in a reservation and the other does not. What goes from one to the
-// other would leave a reservation unfilled that others may have no room for any more.
+// apart asks whether two directories count so differently that nothing can go from one to the other.
 func (b *Book) apart(from, to *account) *Exceeded {
+	if e := b.apartInReserve(from, to); e != nil {
+		return e
+	}
+	return b.apartInHoles(from, to)
+}
+
+// apartInHoles asks whether holes count in one of two directories only. What is full of holes would be promised memory
+// that is not there.
+func (b *Book) apartInHoles(from, to *account) *Exceeded {
+	if b.overcommitted(from) == b.overcommitted(to) {
+		return nil
+	}
+	return &Exceeded{Kind: to.kind, ID: to.id, What: Holes}
+}
+
+// apartInReserve asks whether one of two directories counts in a reservation and the other does not. What goes from one
+// to the other would leave a reservation unfilled that others may have no room for any more.
+func (b *Book) apartInReserve(from, to *account) *Exceeded {
 	if b.reserves == 0 {
 		return nil
 	}
