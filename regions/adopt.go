@@ -117,7 +117,7 @@ func (m *Manager) found(it *Item) {
 		return
 	}
 	m.books.found(a)
-	as := seen(a)
+	as := seenBefore(a, &it.Record)
 	as.Xattrs = it.Xattrs
 	if !m.accounts.Found(n, dir, typeOf(a), as, owner(a, &it.Record), a.Nlink) {
 		m.books.gone(a.Node)

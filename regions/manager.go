@@ -22,6 +22,8 @@ type Manager struct {
 	size     headroom
 	settings sync.Mutex // one change of a setting after the other; held over its storing, above the accounts' lock
 
+	records sync.Mutex // one change of a record after the other; taken above the accounts' lock
+
 	adriftMu sync.Mutex // guards adrift; taken alone
 	adrift   map[NodeID]struct{}
 	crossed  func(Crossing)

@@ -20,6 +20,13 @@ func typeOf(a *Attr) accounts.Type {
 
 func seen(a *Attr) accounts.Seen { return accounts.Seen{Size: a.Size, Resident: a.Resident()} }
 
+// seenBefore is seen of a region that was there before.
+func seenBefore(a *Attr, r *Record) accounts.Seen {
+	s := seen(a)
+	s.Beyond = r.Beyond
+	return s
+}
+
 func owner(a *Attr, r *Record) accounts.Owner {
 	return accounts.Owner{User: a.UID, Group: a.GID, Process: r.PID, Cgroup: r.Cgroup}
 }

@@ -1,6 +1,8 @@
 package regions
 
 import (
+	"errors"
+
 	"github.com/shmfs/shmfs/regions/accounts"
 )
 
@@ -29,7 +31,7 @@ func (m *Manager) foundNameless(a *Attr) {
 	if err == nil && r.Home != NoNode && m.adoption.runs.Load() {
 		m.learn(r.Home)
 	}
-	m.accounts.FoundNameless(accounts.Node(a.Node), accounts.Node(r.Home), seen(a), owner(a, &r))
+	m.accounts.FoundNameless(accounts.Node(a.Node), accounts.Node(r.Home), seenBefore(a, &r), owner(a, &r))
 }
 
 // keepHome writes down where a region was that has lost its last name and is still in use: the next server counts it there.
@@ -39,6 +41,8 @@ func (m *Manager) keepHome(node, dir NodeID) {
 	if !ok {
 		return
 	}
+	m.records.Lock()
+	defer m.records.Unlock()
 	if r, err := m.Arena.Record(node); err == nil {
 		r.Home = dir
 		w.SetRecord(node, r)
@@ -139,10 +143,33 @@ func (m *Manager) settle(node NodeID, a *Attr, truncated bool) {
 		}
 		a = &read
 	}
+	beyond := m.accounts.Beyond(n)
 	if m.accounts.Settle(n, seen(a), truncated) {
 		m.Getattr(node)
 	}
+	if m.accounts.Beyond(n) != beyond {
+		m.keepBeyond(node)
+	}
 	m.tellCrossings()
+}
+
+// keepBeyond writes down what is allocated past a region's size, for who serves the arena next: it cannot be seen.
+func (m *Manager) keepBeyond(node NodeID) error {
+	w, ok := m.Arena.(Recorder)
+	if !ok {
+		return nil
+	}
+	m.records.Lock()
+	defer m.records.Unlock()
+	r, err := m.Arena.Record(node)
+	if errors.Is(err, NoData) {
+		return nil // somebody else made it
+	}
+	if beyond := m.accounts.Beyond(accounts.Node(node)); err == nil && r.Beyond != beyond {
+		r.Beyond = beyond
+		err = w.SetRecord(node, r)
+	}
+	return err
 }
 
 // Open opens a region; growth through the file is asked for.
@@ -249,8 +276,13 @@ func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
 	if err != nil {
 		return err
 	}
+	if err = f.m.keepBeyond(f.node); err != nil {
+		undo()
+		return err
+	}
 	if err = f.File.Allocate(off, length, mode); err != nil {
 		undo()
+		f.m.keepBeyond(f.node)
 	}
 	f.m.Getattr(f.node)
 	return err

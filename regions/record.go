@@ -47,6 +47,7 @@ type Record struct {
 	Uptime  time.Duration // of the system when it was made: it is not stepped, as a clock is; 0 if nobody knows
 	Home    NodeID        // directory of the last name, for a region that has lost it; NoNode for none
 	Cgroup  string        // path of the one that the creating process was in; "" if it could not be told
+	Beyond  int64         // end of the memory that was allocated past its size; 0 for none
 }
 
 // recordVersion is the first byte of an encoded record. A reader takes records of its own version and, with more
@@ -54,7 +55,8 @@ type Record struct {
 const recordVersion = 1
 
 // recordSize is the length of the shortest encoded record: version 1, identity 8, created 8, pid 4, uid 4, gid 4.
-// uptimeEnd is where the uptime ends, and homeEnd where the home ends, which came later. Behind them stands the cgroup.
+// uptimeEnd is where the uptime ends, and homeEnd where the home ends, which came later. Behind them stands the cgroup,
+// and behind it Beyond, 8, where there is any.
 const (
 	recordSize = 1 + 8 + 8 + 4 + 4 + 4
 	uptimeEnd  = recordSize + 8
@@ -64,7 +66,7 @@ const (
 
 // Encode writes the record, little-endian.
 func (r Record) Encode() []byte {
-	b := make([]byte, 0, homeEnd+2+len(r.Cgroup))
+	b := make([]byte, 0, homeEnd+2+len(r.Cgroup)+8)
 	b = append(b, recordVersion)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.ID))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Created.UnixNano()))
@@ -77,7 +79,11 @@ func (r Record) Encode() []byte {
 		r.Cgroup = ""
 	}
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(r.Cgroup)))
-	return append(b, r.Cgroup...)
+	b = append(b, r.Cgroup...)
+	if r.Beyond > 0 {
+		b = binary.LittleEndian.AppendUint64(b, uint64(r.Beyond))
+	}
+	return b
 }
 
 // laterVersions is how many versions to come a record is taken to be of, instead of being damaged.
@@ -118,6 +124,9 @@ func DecodeRecord(b []byte) (Record, error) {
 		n := int(binary.LittleEndian.Uint16(b[homeEnd:]))
 		if rest := b[homeEnd+2:]; n <= min(len(rest), cgroupMost) {
 			r.Home, r.Cgroup = NodeID(binary.LittleEndian.Uint64(b[uptimeEnd:])), string(rest[:n])
+			if rest = rest[n:]; len(rest) >= 8 {
+				r.Beyond = max(int64(binary.LittleEndian.Uint64(rest)), 0)
+			}
 		}
 	}
 	if r.ID == 0 {

@@ -16,6 +16,7 @@ func TestRecordKeepsAll(t *testing.T) {
 		{ID: NewID(), Created: time.Unix(-1, 1), PID: 42, UID: 0, GID: math.MaxUint32},
 		{ID: 2, Created: time.Unix(5, 0), Uptime: 7, Home: 9<<32 | 8, Cgroup: "/system.slice/a b.service"},
 		{ID: 2, Created: time.Unix(5, 0), Cgroup: strings.Repeat("/x", 2048)},
+		{ID: 2, Created: time.Unix(1, 1), Beyond: math.MaxInt64},
 	} {
 		got, err := DecodeRecord(want.Encode())
 		if err != nil {
@@ -40,6 +41,11 @@ func TestRecordLayout(t *testing.T) {
 		"\x01\x02\x03\x04\x05\x06\x07\x08" + "\x11\x12\x13\x14\x15\x16\x17\x18" + "\x04\x00/job"
 	if got := string(r.Encode()); got != want {
 		t.Errorf("encoded\n%x, want\n%x", got, want)
+	}
+	r.Beyond = 0x0102030405060708
+	want += "\x08\x07\x06\x05\x04\x03\x02\x01"
+	if got := string(r.Encode()); got != want {
+		t.Errorf("with memory past the size, encoded\n%x, want\n%x", got, want)
 	}
 	longer, err := DecodeRecord(append(r.Encode(), "what a later release adds"...))
 	if err != nil || longer.GID != r.GID {
@@ -81,6 +87,7 @@ func TestRecordOfALaterReleaseIsNotTakenForDamage(t *testing.T) {
 
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(Record{ID: 5, Created: time.Unix(1, 1), PID: 3}.Encode())
+	f.Add(Record{ID: 5, Created: time.Unix(1, 1), Beyond: 4096}.Encode())
 	f.Add([]byte("\x01short"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := DecodeRecord(b)

@@ -212,6 +212,13 @@ func records(x *tree) {
 	_, err = x.Remove(regions.RootNode, "g", false)
 	x.want(regions.OK, err, "remove")
 	x.wantRecord(a.Node, want)
+	if w, ok := x.Arena.(regions.Recorder); ok {
+		changed := want
+		changed.Beyond = 1 << 40
+		x.want(regions.OK, w.SetRecord(a.Node, changed), "change of a record")
+		x.wantRecord(a.Node, changed)
+		x.want(regions.Stale, w.SetRecord(regions.MakeNodeID(77, 7777777), changed), "record for nothing")
+	}
 	temp, err := x.MakeTemp(regions.RootNode, spec)
 	x.want(regions.OK, err, "temp")
 	x.wantRecord(temp.Node, want)

@@ -132,7 +132,7 @@ func (c *checking) unrecorded(it regions.Item, why error) {
 		f.Kind = UnreadableRecord
 	}
 	f.Mend = "write one, with a new id"
-	f.mend = func() error { return c.arena.writeRecord(it.Attr.Node, recordOf(&it.Attr)) }
+	f.mend = func() error { return c.arena.SetRecord(it.Attr.Node, recordOf(&it.Attr)) }
 	c.checked.Findings = append(c.checked.Findings, f)
 }
 
@@ -156,7 +156,7 @@ func (c *checking) repeated() {
 			c.checked.Findings = append(c.checked.Findings, Finding{
 				Kind: RepeatedID, Path: it.Path, Found: fmt.Sprintf("it has the id %s, as %s has", id, all[0].Path),
 				Mend: "give it a new id",
-				mend: func() error { return c.arena.writeRecord(it.Attr.Node, record) },
+				mend: func() error { return c.arena.SetRecord(it.Attr.Node, record) },
 			})
 		}
 	}

@@ -115,6 +115,28 @@ func TestLimitsOutliveTheServer(t *testing.T) {
 	}
 }
 
+// Memory past the end of a region counts for the next server too, where holes of the region hide it.
+func TestMemoryPastTheEndOutlivesTheServer(t *testing.T) {
+	needSuccessor(t)
+	m := serve(t, "--size=16M", "--huge=never")
+	f, other := filepath.Join(m.dir, "f"), filepath.Join(m.dir, "other")
+	wantErrno(t, "a hole", growTo(f, 4<<20), 0)
+	fd, err := unix.Open(f, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	wantErrno(t, "past the end", unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 4<<20, 4<<20), 0)
+	for _, want := range []int{8 << 20, 4 << 20} {
+		killServer(t, m)
+		if got := m.number(t, "promised_bytes"); got != want {
+			t.Errorf("promised_bytes %d, want %d", got, want)
+		}
+		wantErrno(t, "more than is left", growTo(other, int64(16<<20-want+page)), syscall.ENOSPC)
+		wantErrno(t, "as long as it is", unix.Ftruncate(fd, 4<<20), 0) // gives back what is past the end
+	}
+}
+
 // What is reserved for a directory is there whatever its neighbours do, and is refused when it cannot be kept.
 func TestReservationIsKept(t *testing.T) {
 	m := serve(t, "--size=16M", "--huge=never")

@@ -149,9 +149,9 @@ func (b *Book) FoundNameless(n, home Node, s Seen, o Owner) {
 
 // enter takes in a file that is there.
 func (b *Book) enter(n Node, f *file, s Seen) *file {
-	f.size, f.resident, f.xattrs = s.Size, s.Resident, s.Xattrs
+	f.size, f.resident, f.xattrs, f.beyond = s.Size, s.Resident, s.Xattrs, s.Beyond
 	if s.Resident > roundUp(s.Size, b.unit) {
-		f.beyond = s.Resident
+		f.beyond = max(f.beyond, s.Resident) // whoever allocated it
 	}
 	f.twice = b.held[n] > 0
 	f.promised = b.promise(f)

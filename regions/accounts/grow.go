@@ -5,6 +5,7 @@ type Seen struct {
 	Size     int64
 	Resident int64 // bytes of memory
 	Xattrs   int64 // bytes of extended attributes; only when it is found
+	Beyond   int64 // end of what was allocated past the size, only when it is found
 }
 
 // promise is what a file counts.
@@ -169,11 +170,13 @@ func (b *Book) Allocated(n Node, end int64) (undo func(), e *Exceeded) {
 	defer b.mu.Unlock()
 	f := b.files[n]
 	end = roundUp(end, b.unit)
-	if f == nil || end <= f.beyond || b.overcommitted(f.home) {
+	if f == nil || end <= max(f.beyond, f.size) {
 		return func() {}, nil
 	}
-	if e := b.promiseTo(f, max(f.promised, end), false); e != nil {
-		return nil, e
+	if !b.overcommitted(f.home) {
+		if e := b.promiseTo(f, max(f.promised, end), false); e != nil {
+			return nil, e
+		}
 	}
 	old := f.beyond
 	f.beyond = end
@@ -185,9 +188,19 @@ func (b *Book) Allocated(n Node, end int64) (undo func(), e *Exceeded) {
 	}, nil
 }
 
+// Beyond answers the end of what was allocated past the size of a region, 0 for nothing.
+func (b *Book) Beyond(n Node) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if f := b.files[n]; f != nil {
+		return f.beyond
+	}
+	return 0
+}
+
 // Settle takes note of what a region is after a change that Grow was asked for. Truncated says that its size was set:
-// what was allocated past the end is gone then, unless it became longer (Linux mm/shmem.c, shmem_setattr). It answers whether the region must be looked at again, because there were several changes at
-// once.
+// what was allocated past the end is gone then, unless it became longer (Linux mm/shmem.c, shmem_setattr). It answers
+// whether the region must be looked at again, because there were several changes at once.
 func (b *Book) Settle(n Node, s Seen, truncated bool) (again bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
