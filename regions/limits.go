@@ -86,6 +86,9 @@ func ParseLimits(l Limits, s string) (Limits, error) {
 	return l, nil
 }
 
+// mostReserved is the largest reservation, in bytes: many of them can be added.
+const mostReserved = 1 << 50
+
 const limitExample = "bytes=2G,regions=100,largest=1G"
 
 func setLimit(l *Limits, key, value string) error {
@@ -100,6 +103,9 @@ func setLimit(l *Limits, key, value string) error {
 		n, ok := k.unit.parse(value)
 		if !ok {
 			return fmt.Errorf("%s %q: want a number greater than zero such as %s, or max", key, value, k.unit.sample())
+		}
+		if k.name == "reserve" && n > mostReserved {
+			return fmt.Errorf("%s %q: larger than any memory", key, value)
 		}
 		*k.of(l) = n
 		return nil

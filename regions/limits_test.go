@@ -38,6 +38,7 @@ func TestParseLimits(t *testing.T) {
 		"throttle=0":     "such as 90%",
 		"throttle=1.5%":  "such as 90%",
 		"2G,regions=100": `"2G" is no limit`,
+		"reserve=1025P":  "larger than any memory",
 	} {
 		if got, err := ParseLimits(old, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %+v, %v, want %s", text, got, err, want)

@@ -154,7 +154,7 @@ func (b *Book) enter(n Node, f *file, s Seen) *file {
 		f.beyond = max(f.beyond, s.Resident) // whoever allocated it
 	}
 	f.twice = b.held[n] > 0
-	f.promised = b.promise(f)
+	f.promised = b.countable(f, b.promise(f))
 	b.files[n] = f
 	var c changes
 	c.begin()

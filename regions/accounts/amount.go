@@ -148,6 +148,21 @@ func (w What) String() string { return whatNames[w] }
 
 func (e *Exceeded) Error() string { return e.Kind.String() + " limit of " + e.What.String() }
 
+// A region may be 8 EiB long where holes cost nothing, and the sum of two such is negative. So one counts at most, and
+// all of them together, in bytes:
+const (
+	mostOfOne = 1 << 59
+	mostOfAll = 1 << 60 // second copies may come on top
+)
+
+// rounded answers what a region of a size counts.
+func (b *Book) rounded(size int64) int64 { return min(roundUp(size, b.unit), mostOfOne) }
+
+// countable answers how much of what a file is promised counts.
+func (b *Book) countable(f *file, bytes int64) int64 {
+	return min(bytes, f.promised+max(mostOfAll-max(b.root.used.Bytes, b.root.found.Bytes), 0))
+}
+
 // roundUp rounds to a multiple of unit, a power of two.
 func roundUp(n, unit int64) int64 {
 	if n > math.MaxInt64-unit {

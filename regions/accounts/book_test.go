@@ -1,6 +1,9 @@
 package accounts
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 // place makes a region of a size in the root.
 func place(t *testing.T, b *Book, n Node, size int64) {
@@ -88,6 +91,41 @@ func TestSecondCopiesCountForTheMount(t *testing.T) {
 	b.Freed(2)
 	if got := b.Mount().Used; got != (Amount{}) {
 		t.Errorf("left: %+v", got)
+	}
+}
+
+// Sums do not overflow, whatever sizes regions have.
+func TestRegionsLargerThanAnyMemory(t *testing.T) {
+	for _, size := range []int64{100, 0} {
+		b := New(4096, testRoot)
+		b.SetSize(size<<20, false)
+		for n := range Node(9) {
+			place(t, b, 2+n, 4096)
+		}
+		if size > 0 {
+			for _, end := range []int64{math.MaxInt64, math.MaxInt64 - 4096, 1 << 62, 1 << 61} {
+				if _, e := b.Grow(2, end, end); e == nil {
+					t.Errorf("%d bytes are promised", end)
+				}
+				b.Cancel(2)
+				if _, e := b.Allocated(2, end); e == nil {
+					t.Errorf("%d bytes are allocated", end)
+				}
+			}
+		}
+		for n := range Node(8) { // unseen
+			b.See(2+n, b.Sequence(2+n), Seen{Size: math.MaxInt64})
+		}
+		if _, e := b.Grow(10, 8192, 8192); e == nil || e.Kind != Mount || e.Used <= 0 {
+			t.Errorf("size %d: a page more: %+v", size, e)
+		}
+		b.Cancel(10)
+		for n := range Node(8) {
+			b.See(2+n, b.Sequence(2+n), Seen{})
+		}
+		if got := b.Mount().Used.Bytes; got != 4096 {
+			t.Errorf("size %d: %d bytes count, want 4096", size, got)
+		}
 	}
 }
 

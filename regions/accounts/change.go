@@ -178,7 +178,10 @@ func (a *account) committed() int64 {
 // check asks whether what was added is within the limits. Bytes come before counts. What pays from a reservation adds
 // nothing to what counts above it.
 func (b *Book) check(c *change) *Exceeded {
-	a, l := c.account, &c.account.settings.Limits
+	a, l := c.account, c.account.settings.Limits
+	if a == b.root && l.Bytes == 0 {
+		l.Bytes = mostOfAll
+	}
 	for _, x := range [...]struct {
 		what              What
 		limit, used, more int64

@@ -5,7 +5,7 @@ type Seen struct {
 	Size     int64
 	Resident int64 // bytes of memory
 	Xattrs   int64 // bytes of extended attributes; only when it is found
-	Beyond   int64 // end of what was allocated past the size, only when it is found
+	Beyond   int64 // end of what was allocated past the size; only when it is found
 }
 
 // promise is what a file counts.
@@ -13,7 +13,7 @@ func (b *Book) promise(f *file) int64 {
 	if !f.region || b.overcommitted(f.home) {
 		return f.resident
 	}
-	return max(roundUp(f.size, b.unit), f.beyond)
+	return max(b.rounded(f.size), f.beyond)
 }
 
 func (b *Book) overcommitted(a *account) bool {
@@ -85,10 +85,13 @@ func (b *Book) reach(f *file, end int64) *Exceeded {
 	if b.overcommitted(f.home) {
 		return nil
 	}
-	return b.promiseTo(f, max(f.promised, roundUp(end, b.unit)), false)
+	return b.promiseTo(f, max(f.promised, b.rounded(end)), false)
 }
 
 func (b *Book) promiseTo(f *file, bytes int64, force bool) *Exceeded {
+	if force {
+		bytes = b.countable(f, bytes)
+	}
 	by := Amount{Bytes: bytes - f.promised}
 	if by.Bytes == 0 {
 		return nil
@@ -116,7 +119,7 @@ func (b *Book) Throttle(n Node, end int64) float64 {
 	if f == nil || len(f.more) > 0 || b.overcommitted(f.home) {
 		return 0
 	}
-	more := roundUp(end, b.unit) - f.promised
+	more := b.rounded(end) - f.promised
 	if more <= 0 {
 		return 0
 	}
@@ -169,7 +172,7 @@ func (b *Book) Allocated(n Node, end int64) (undo func(), e *Exceeded) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f := b.files[n]
-	end = roundUp(end, b.unit)
+	end = b.rounded(end)
 	if f == nil || end <= max(f.beyond, f.size) {
 		return func() {}, nil
 	}
@@ -281,7 +284,7 @@ func (b *Book) Hold(n Node, more int32) {
 func (b *Book) update(f *file, s Seen) {
 	before := f.amount()
 	f.size, f.resident = s.Size, s.Resident
-	f.promised = b.promise(f)
+	f.promised = b.countable(f, b.promise(f))
 	if f.amount() == before {
 		return
 	}
