@@ -36,7 +36,7 @@ func (s *serving) openArena(ctx context.Context) error {
 	case os.Geteuid() != 0:
 		s.arena, err = tmpfs.Directory(o.Dir)
 	case s.found:
-		s.arena, err = adopt(o, &c, c.Size.Of(s.ram))
+		s.arena, err = s.attach(ctx, o)
 	default:
 		s.arena, err = tmpfs.Mount(o)
 	}
@@ -135,17 +135,42 @@ func vacant(path string) bool {
 	return errors.Is(err, io.EOF)
 }
 
-// adopt takes an arena over, and gives it the limits that are asked for now. Huge pages and NUMA policy stay as they
+// attach takes an arena over, and gives it the limits that are asked for now. Huge pages and NUMA policy stay as they
 // were made.
-func adopt(o tmpfs.Options, c *policy.Config, size int64) (*tmpfs.Arena, error) {
+func (s *serving) attach(ctx context.Context, o tmpfs.Options) (*tmpfs.Arena, error) {
 	a, err := tmpfs.Attach(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := resize(roomy{a, c}, size, o.Nodes); err != nil {
+	c := &s.options.config
+	use, err := a.Usage(regions.RootNode)
+	switch {
+	case err != nil:
+	case !c.Overcommit && uint64(o.Bytes) < use.Bytes:
+		err = s.shrink(ctx, a, o.Nodes)
+	default:
+		err = resize(roomy{a, c}, c.Size.Of(s.ram), o.Nodes)
+	}
+	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
+}
+
+// shrink makes an arena smaller that nobody serves yet, if it still has room for all that is promised.
+func (s *serving) shrink(ctx context.Context, a *tmpfs.Arena, nodes int64) error {
+	c := &s.options.config
+	m := regions.NewManager(a)
+	if c.Huge == policy.HugeAlways {
+		m.SetUnit(hugePage(s.sh.root))
+	}
+	if _, err := m.Adopt(ctx); err != nil {
+		return err
+	}
+	size := c.Size.Of(s.ram)
+	m.SetHeadroom(c.Headroom)
+	m.SetSize(size)
+	return resize(m, size, nodes)
 }
 
 // roomy is an arena whose size is what may be promised.

@@ -170,14 +170,23 @@ func TestNoFUSE(t *testing.T) {
 	leftArena(t, dir, 0)
 }
 
-// TestTooSmallForWhatIsThere: limits below what is used are refused with the figures, and nothing is lost.
+// TestTooSmallForWhatIsThere: limits below what is promised are refused with the figures, and nothing is lost.
 func TestTooSmallForWhatIsThere(t *testing.T) {
+	for what, fill := range map[string]func(region string) error{
+		"memory": func(region string) error { return os.WriteFile(region, make([]byte, 8<<20), 0o600) },
+		"a hole": func(region string) error { return growTo(region, 8<<20) },
+	} {
+		t.Run(what, func(t *testing.T) { tooSmall(t, fill) })
+	}
+}
+
+func tooSmall(t *testing.T, fill func(region string) error) {
 	dir := t.TempDir()
 	if r := background(t, dir, "--size=64M"); r.code != exitOK {
 		t.Fatalf("mount: %+v", r)
 	}
 	region := filepath.Join(dir, "r")
-	if err := os.WriteFile(region, make([]byte, 8<<20), 0o600); err != nil {
+	if err := fill(region); err != nil {
 		t.Fatal(err)
 	}
 	const figures = "a size of 4.0M is less than the 8.0M in use"
