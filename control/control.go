@@ -82,6 +82,7 @@ func New(s Sources) fs.VirtualDir {
 		{"regions.json", snapshot(d.regionsJSON), d.regionsJSON},
 		{"health", snapshot(d.health), nil},
 		{"errors", snapshot(d.errors), nil},
+		{"events", snapshot(d.events), nil},
 		{"limits", limitsFile{d}, nil},
 		{"config", configFile{d}, nil},
 	}
@@ -139,6 +140,9 @@ func (d *directory) Names() []string {
 func (d *directory) Find(name string) (fs.VirtualNode, bool) {
 	if name == usageName {
 		return fs.VirtualNode{Dir: usageDir{d}}, true
+	}
+	if name == streamName {
+		return fs.VirtualNode{Dir: streamDir{d}}, true
 	}
 	base, text, hasQuery := strings.Cut(name, "?")
 	i := slices.IndexFunc(d.files, func(f file) bool { return f.name == base })

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shmfs/shmfs/regions/accounts"
+	"github.com/shmfs/shmfs/regions/events"
 )
 
 // Manager is the Arena that all doors go through. What it does not do itself is the inner arena's: it adds each
@@ -17,6 +18,7 @@ type Manager struct {
 	books    *books
 	accounts *accounts.Book
 	users    *users
+	events   *events.Log
 	now      func() time.Time
 	adoption adoption
 	size     headroom
@@ -34,7 +36,7 @@ var _ Arena = (*Manager)(nil)
 // NewManager puts a manager before an arena. Call Adopt before use if the arena may hold something already.
 func NewManager(a Arena) *Manager {
 	m := &Manager{Arena: a, books: newBooks(), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
-		accounts: accounts.New(pageSize, accounts.Node(RootNode))}
+		accounts: accounts.New(pageSize, accounts.Node(RootNode)), events: events.New(0, nil)}
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
 	if p, ok := a.(UseProber); ok {
@@ -50,6 +52,12 @@ func (m *Manager) OnFree(f func(NodeID)) { m.users.freed = f }
 // OnProbe sets who is told to let go of a region that nobody has open, because what he holds of it would count as a
 // use. Conditions are those of OnFree.
 func (m *Manager) OnProbe(f func(NodeID)) { m.users.unhold = f }
+
+// Events is where all that happens is told.
+func (m *Manager) Events() *events.Log { return m.events }
+
+// SetEvents puts another log in its place. Call it before anything happens.
+func (m *Manager) SetEvents(l *events.Log) { m.events = l }
 
 // Inner is the arena itself, for its abilities ([Descriptor], [Copier], ...).
 func (m *Manager) Inner() Arena { return m.Arena }

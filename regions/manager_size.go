@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/shmfs/shmfs/regions/accounts"
+	"github.com/shmfs/shmfs/regions/events"
 )
 
 // Totals answers the sums, after reading the size of every region that may have grown unseen: a write through FUSE
@@ -136,6 +137,8 @@ func (m *Manager) tellCrossings() {
 	for _, c := range m.accounts.Crossings() {
 		name, _ := m.whose(&accounts.Exceeded{Kind: c.Kind, ID: c.ID})
 		m.crossed(Crossing{Subject: name, What: c.What.String(), Limit: c.Limit, Used: c.Used})
+		m.events.Add(events.Event{Kind: events.LimitWarning, Time: m.now(),
+			Reason: fmt.Sprintf("%s: %d %s are more than its soft limit of %d", name, c.Used, c.What, c.Limit)})
 	}
 }
 

@@ -50,13 +50,13 @@ func (s *Server) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOu
 		}
 	}
 	fh, _ := in.GetFh()
-	a, err := s.setattr(c.node, fh, change)
+	a, err := s.setattr(c.caller, c.node, fh, change)
 	return c.attributes(out, a, err)
 }
 
 // setattr takes a change of nothing for one of the owner, to who it is. The kernel sends it for chown(2) with -1 twice:
 // what that does to set-user-id and set-group-id it leaves to us (Linux fs/fuse/dir.c, fuse_setattr).
-func (s *Server) setattr(n regions.NodeID, fh uint64, change regions.Change) (regions.Attr, error) {
+func (s *Server) setattr(by fs.Caller, n regions.NodeID, fh uint64, change regions.Change) (regions.Attr, error) {
 	if change.Set == 0 {
 		a, err := s.tree.Getattr(n)
 		if err != nil || a.IsDir() {
@@ -64,7 +64,7 @@ func (s *Server) setattr(n regions.NodeID, fh uint64, change regions.Change) (re
 		}
 		change = regions.Change{Set: regions.SetUID, UID: a.UID}
 	}
-	return s.tree.Setattr(n, fh, change)
+	return s.tree.Setattr(by, n, fh, change)
 }
 
 // Statx reads attributes with the birth time.

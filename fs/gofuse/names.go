@@ -51,7 +51,7 @@ func (s *Server) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse
 // Unlink takes a name away.
 func (s *Server) Unlink(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
 	c := s.begin(fs.OpUnlink, h, name)
-	a, err := s.tree.Unlink(c.node, name)
+	a, err := s.tree.Unlink(c.caller, c.node, name)
 	if c.gone(err) {
 		return c.end(nil)
 	}
@@ -78,7 +78,7 @@ func (s *Server) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName stri
 	if done {
 		return c.end(nil)
 	}
-	a, err := s.tree.Rename(regions.Rename{
+	a, err := s.tree.Rename(c.caller, regions.Rename{
 		Dir: c.node, Name: name, NewDir: regions.NodeID(in.Newdir), NewName: newName, Flags: flags,
 	})
 	if c.gone(err) {

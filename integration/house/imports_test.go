@@ -27,10 +27,12 @@ type importRule struct {
 //
 //	cmd > fs/gofuse, fs/cgofuse, control > fs > regions < policy, backends/*
 var importRules = []importRule{
-	{"regions", []string{"regions/accounts"}, nil,
+	{"regions", []string{"regions/accounts", "regions/events"}, nil,
 		"every door, backend and system stands on it, so it stands on the standard library only"},
 	{"regions/accounts", nil, nil,
 		"it adds and compares: what cannot be reached from there cannot make its sums wrong"},
+	{"regions/events", nil, nil,
+		"it keeps what it is told: who tells knows what it means"},
 	{"regions/shmsync", nil, []string{sys},
 		"programs that are not shmfs import it: it must not bring shmfs with it"},
 	{"policy", []string{"regions"}, []string{toml},
@@ -43,7 +45,7 @@ var importRules = []importRule{
 		"it tries what the machine can do, before any backend is chosen"},
 	{"backends/*", []string{"regions", "backends/probe"}, []string{sys},
 		"a backend holds memory and names; it knows neither a protocol nor another backend"},
-	{"fs", []string{"regions"}, nil,
+	{"fs", []string{"regions", "regions/events"}, nil,
 		"it is the tree that all front ends serve: no protocol, no system call, no backend"},
 	{"fs/fstest", []string{"fs", "regions"}, []string{sys, goFuse + "/posixtest"},
 		"it tests a tree from outside, in process or mounted, whoever serves it and whatever holds it"},

@@ -45,6 +45,7 @@ const (
 	initSize  = 512  // bytes: struct fuse_init_in with its header is 104 (linux/fuse.h, 7.45)
 	headSize  = 4096 // bytes, one page
 	configMax = 8192 - 16
+	nameMax   = 255 // bytes: NAME_MAX in linux/limits.h
 	// textMax is the longest content of a control file that outlives its server, in bytes: some 300,000 regions.
 	textMax = 64 << 20
 )
@@ -69,6 +70,12 @@ type header struct {
 	_        uint32
 	init     [initSize]byte
 	reply    [initSize]byte
+
+	// What follows is 0 in a ledger of an earlier release.
+	events     atomic.Uint64 // the number of the last event
+	endingDir  uint64        // where a name is being taken away by a server
+	endingLen  atomic.Uint32 // bytes of endingName; 0 for none
+	endingName [nameMax + 1]byte
 }
 
 // configRecord is one copy of the configuration.
