@@ -146,16 +146,23 @@ type eventStream struct{ d *directory }
 func (s eventStream) Snapshot(context.Context) ([]byte, error) { return nil, regions.NotSupported }
 
 // Follow begins with what happens from now on; in place of an earlier server, with all that this one knows.
-func (s eventStream) Follow(resumed bool) fs.VirtualReader {
+func (s eventStream) Follow(resumed bool) (fs.VirtualReader, error) {
 	log := s.d.sources.Tree().Arena().Events()
+	if log.Followers() >= followersMost && !resumed {
+		return nil, &regions.Refusal{Code: regions.Again, Reason: fmt.Sprintf("%d readers follow the events", followersMost),
+			Remedy: "close some of them"}
+	}
 	r := &eventReader{d: s.d, turn: make(chan struct{}, 1)}
 	if resumed {
 		r.follower = log.FollowAll()
 	} else {
 		r.follower = log.Follow()
 	}
-	return r
+	return r, nil
 }
+
+// followersMost bounds readers that wait: each has a buffer in the server as large as its read(2).
+const followersMost = 1024
 
 // eventReader is one open of it. The kernel sends one read at a time for each descriptor, or several threads share one:
 // then they take turns.
@@ -206,7 +213,7 @@ func (r *eventReader) Close() error {
 func (c *Client) Events() (io.ReadCloser, error) { return os.Open(c.path("events")) }
 
 // Follow opens what happens from now on, for ReadEvents: it does not end.
-func (c *Client) Follow() (io.ReadCloser, error) { return os.Open(c.path(streamName + "/events")) }
+func (c *Client) Follow() (io.ReadCloser, error) { return openStream(c.path(streamName + "/events")) }
 
 // ReadEvents reads `events`. Path has the very bytes of the path. An error ends it.
 func ReadEvents(r io.Reader) iter.Seq2[Event, error] {

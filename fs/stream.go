@@ -11,7 +11,7 @@ import (
 type VirtualStream interface {
 	VirtualFile
 	// Follow begins to read. Resumed says that an earlier server began.
-	Follow(resumed bool) VirtualReader
+	Follow(resumed bool) (VirtualReader, error)
 }
 
 // VirtualReader is one open of a stream.
@@ -56,7 +56,7 @@ func (v *virtuals) follow(n regions.NodeID, access regions.Access, resumed bool)
 	case access&regions.WriteAccess != 0:
 		return nil, regions.AccessDenied
 	}
-	return s.Follow(resumed), nil
+	return s.Follow(resumed)
 }
 
 // StreamOf answers the stream that a handle reads, nil for one that reads something else.

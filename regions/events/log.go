@@ -92,7 +92,10 @@ func (l *Log) Add(e Event) {
 }
 
 // Followed reports whether somebody waits for events.
-func (l *Log) Followed() bool { return l.followers.Load() > 0 }
+func (l *Log) Followed() bool { return l.Followers() > 0 }
+
+// Followers answers how many wait.
+func (l *Log) Followers() int { return int(l.followers.Load()) }
 
 // Last answers the number of the last event.
 func (l *Log) Last() uint64 {
