@@ -45,6 +45,8 @@ type Sources struct {
 	Version string
 	PID     int
 	Started time.Time
+	// Caretaker ends regions.
+	Caretaker *regions.Caretaker
 	// Keeper tells of the process that holds the mount; nil for none.
 	Keeper func() KeeperStats
 }
@@ -84,6 +86,7 @@ func New(s Sources) fs.VirtualDir {
 		{"errors", snapshot(d.errors), nil},
 		{"events", snapshot(d.events), nil},
 		{"limits", limitsFile{d}, nil},
+		{gcName, gcFile{d}, nil},
 		{"config", configFile{d}, nil},
 	}
 	return d
@@ -151,6 +154,9 @@ func (d *directory) Find(name string) (fs.VirtualNode, bool) {
 	}
 	if !hasQuery {
 		return fs.VirtualNode{File: d.files[i].file}, true
+	}
+	if base == gcName {
+		return d.findDry(text)
 	}
 	values, ok := parseQuery(text)
 	if !ok || d.files[i].filtered == nil {

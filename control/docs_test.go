@@ -58,6 +58,15 @@ func documentedKeys(t *testing.T, text map[string]string) {
 		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		keys["events"] = append(keys["events"], key)
 	}
+	var care pairs
+	writeCare(&care, &regions.Care{})
+	all, err := parsePairs(strings.TrimSpace(string(care.b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range all {
+		keys["gc"] = append(keys["gc"], key)
+	}
 	for _, kind := range EventKinds() {
 		keys["events"] = append(keys["events"], kind)
 	}

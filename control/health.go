@@ -30,7 +30,11 @@ func (d *directory) health(context.Context, url.Values) ([]byte, error) {
 	var f flat
 	bytes, nodes := room(use.Bytes, use.BytesUsed), room(use.Nodes, use.NodesUsed)
 	status := stateOK
-	if bytes != stateOK || nodes != stateOK {
+	gc, care := stateOK, d.sources.Caretaker.Sums()
+	if care.Failing > 0 || care.Unwatched > 0 {
+		gc = stateDegraded
+	}
+	if bytes != stateOK || nodes != stateOK || gc != stateOK {
 		status = stateDegraded
 	}
 	f.text("status", status)
@@ -39,6 +43,9 @@ func (d *directory) health(context.Context, url.Values) ([]byte, error) {
 	f.left("bytes_left", use.Bytes, use.BytesUsed)
 	f.text("nodes", nodes)
 	f.left("nodes_left", use.Nodes, use.NodesUsed)
+	f.text("gc", gc)
+	f.int("gc_failing", int64(care.Failing))
+	f.int("gc_unwatched", int64(care.Unwatched))
 	d.losses(&f)
 	return f.b, nil
 }

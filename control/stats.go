@@ -23,6 +23,7 @@ func (d *directory) stats(context.Context, url.Values) ([]byte, error) {
 	var f flat
 	d.serverStats(&f)
 	arenaStats(&f, tree.Arena(), use, physical)
+	careStats(&f, d.sources.Caretaker.Sums())
 	for op := range fs.NumOps {
 		operationStats(&f, op, tree.Operations().Latency(op))
 	}
@@ -67,6 +68,13 @@ func arenaStats(f *flat, m *regions.Manager, use, physical regions.Usage) {
 	f.uint("arena_used_bytes", physical.BytesUsed)
 	f.limit("arena_nodes", use.Nodes)
 	f.uint("arena_nodes_used", use.NodesUsed)
+}
+
+func careStats(f *flat, s regions.CareSums) {
+	f.int("gc_regions", int64(s.Cared))
+	f.uint("gc_ended_total", s.Ended)
+	f.uint("gc_held_total", s.Held)
+	f.uint("gc_failed_total", s.Failed)
 }
 
 func operationStats(f *flat, op fs.Op, l fs.Latency) {

@@ -38,7 +38,10 @@ func (t *Tree) openRegion(c Caller, n regions.NodeID, access regions.Access) (ui
 
 // opened counts a region's handle as a user of it, before anybody is told of it.
 func (t *Tree) opened(c Caller, h *handle) (uint64, error) {
-	t.arena.Opened(h.node, h.access)
+	if err := t.arena.Opened(h.node, h.access); err != nil {
+		h.close()
+		return 0, err
+	}
 	fh, err := t.handles.add(c.Request, h)
 	if err != nil {
 		t.arena.Released(h.node, h.access)

@@ -37,6 +37,7 @@ func (m *Manager) adopted() {
 func (m *Manager) Adopt(ctx context.Context) (Totals, error) {
 	m.Expect()
 	m.restoreSettings(RootNode)
+	m.restoreLife(RootNode)
 	err := m.Arena.Walk(ctx, RootNode, func(it Item) error {
 		m.found(&it)
 		return nil
@@ -56,6 +57,7 @@ func (m *Manager) found(it *Item) {
 	m.accounts.Found(accounts.Node(a.Node), accounts.Node(it.Parent), typeOf(a), seen(a), owner(a, it.Record.PID), true)
 	if a.IsDir() {
 		m.restoreSettings(a.Node)
+		m.restoreLife(a.Node)
 	}
 }
 

@@ -19,6 +19,11 @@ type Manager struct {
 	accounts *accounts.Book
 	users    *users
 	events   *events.Log
+	lives    *lives
+	ender    Ender
+	endMu    sync.Mutex // one end after the other; above all other locks
+	names    nameLocks
+	uptime   func() time.Duration // of the system
 	now      func() time.Time
 	adoption adoption
 	size     headroom
@@ -35,8 +40,9 @@ var _ Arena = (*Manager)(nil)
 
 // NewManager puts a manager before an arena. Call Adopt before use if the arena may hold something already.
 func NewManager(a Arena) *Manager {
-	m := &Manager{Arena: a, books: newBooks(), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
-		accounts: accounts.New(pageSize, accounts.Node(RootNode)), events: events.New(0, nil)}
+	m := &Manager{Arena: a, books: newBooks(time.Now()), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
+		accounts: accounts.New(pageSize, accounts.Node(RootNode)), events: events.New(0, nil),
+		lives: newLives(), ender: nobody{}, uptime: func() time.Duration { return 0 }}
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
 	if p, ok := a.(UseProber); ok {
@@ -90,8 +96,11 @@ func checkXattrName(name string) error {
 func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFlags) error {
 	m.books.setPlain(node, false)
 	store := func() error { return m.Arena.Setxattr(node, name, value, flags) }
-	if SettingXattr(name) {
+	switch {
+	case SettingXattr(name):
 		return m.set(node, name, append([]byte{}, value...), store)
+	case LifeXattr(name):
+		return m.setLife(node, name, append([]byte{}, value...), store)
 	}
 	return store()
 }
@@ -99,16 +108,22 @@ func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFl
 // Removexattr removes an extended attribute.
 func (m *Manager) Removexattr(node NodeID, name string) error {
 	store := func() error { return m.Arena.Removexattr(node, name) }
-	if SettingXattr(name) {
+	switch {
+	case SettingXattr(name):
 		return m.set(node, name, nil, store)
+	case LifeXattr(name):
+		return m.setLife(node, name, nil, store)
 	}
 	return store()
 }
 
-// Opened takes note that a descriptor of a region is handed out.
-func (m *Manager) Opened(node NodeID, access Access) {
-	m.users.opened(node, access&WriteAccess != 0)
+// Opened takes note that a descriptor of a region is handed out: Stale if the region is just ending.
+func (m *Manager) Opened(node NodeID, access Access) error {
+	if !m.users.opened(node, access&WriteAccess != 0) {
+		return Stale
+	}
 	m.books.touched(node, m.now())
+	return nil
 }
 
 // Released takes note that a descriptor was closed.
@@ -117,6 +132,7 @@ func (m *Manager) Released(node NodeID, access Access) {
 	if m.users.released(node, access&WriteAccess != 0) {
 		m.Forgotten(node)
 	}
+	m.lives.changed(node)
 }
 
 // Forgotten takes note that the kernel does not know a node any more. One that is still open is dropped with its last

@@ -121,6 +121,7 @@ func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
+	defer m.names.share(dir, dir)()
 	a, err := m.Arena.Make(dir, name, spec)
 	m.made(c, &a, &spec, true, err)
 	return a, err
@@ -137,6 +138,9 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err e
 		return
 	}
 	m.books.made(a)
+	if a.IsRegion() {
+		m.lives.changed(a.Node)
+	}
 	if a.IsRegion() && !m.Properties().Labels {
 		m.books.setPlain(a.Node, true)
 	}
@@ -166,6 +170,7 @@ func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, erro
 	if err != nil {
 		return Attr{}, nil, err
 	}
+	defer m.names.share(dir, dir)()
 	a, f, err := o.MakeOpen(dir, name, spec)
 	m.made(c, &a, &spec, name != "", err)
 	if err != nil {
@@ -195,7 +200,8 @@ func (m *Manager) stamp(spec *Spec) {
 		spec.Record = Record{}
 		return
 	}
-	spec.Record = Record{ID: NewID(), Created: m.now(), PID: spec.Record.PID, UID: spec.UID, GID: spec.GID}
+	spec.Record = Record{ID: NewID(), Created: m.now(), PID: spec.Record.PID, UID: spec.UID, GID: spec.GID,
+		Uptime: m.uptime()}
 }
 
 // Link gives a node one more name; the first name of a region made by MakeTemp brings it into the books.
@@ -208,6 +214,7 @@ func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
+	defer m.names.share(dir, dir)()
 	a, err := m.Arena.Link(node, dir, name)
 	if err != nil {
 		c.Undo()
@@ -217,6 +224,7 @@ func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
 	if a.Nlink == 1 {
 		m.books.made(&a)
 	}
+	m.lives.changed(node)
 	if !m.accounts.Known(accounts.Node(node)) {
 		m.accounts.Found(accounts.Node(node), accounts.Node(dir), typeOf(&a), seen(&a), owner(&a, 0), true)
 	}
@@ -226,6 +234,11 @@ func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
 // Remove takes a name away.
 func (m *Manager) Remove(parent NodeID, name string, dir bool) (Attr, error) {
 	m.adopted()
+	defer m.names.share(parent, parent)()
+	return m.remove(parent, name, dir)
+}
+
+func (m *Manager) remove(parent NodeID, name string, dir bool) (Attr, error) {
 	a, err := m.Arena.Remove(parent, name, dir)
 	if err == nil {
 		m.unlinked(&a, parent)
@@ -248,6 +261,7 @@ func (m *Manager) unlinked(a *Attr, dir NodeID) {
 		}
 	} else if a.Nlink == 0 {
 		m.accounts.DirectoryRemoved(n)
+		m.lives.forget(a.Node)
 	}
 }
 
@@ -259,6 +273,7 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 		return Attr{}, err
 	}
 	defer claims.unlock()
+	defer m.names.share(r.Dir, r.NewDir)()
 	a, err := m.Arena.Rename(r)
 	if err != nil {
 		claims.undo()
@@ -267,6 +282,7 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 	claims.keep()
 	m.unlinked(&a, r.NewDir)
 	m.countWhiteout(r)
+	m.lives.moved(m, &r)
 	return a, nil
 }
 

@@ -44,24 +44,30 @@ type Record struct {
 	PID     uint32 // the creating process (thread group); 0 if it could not be named
 	UID     uint32 // who made it, whoever owns it now
 	GID     uint32
+	Uptime  time.Duration // of the system when it was made: it is not stepped, as a clock is; 0 if nobody knows
 }
 
 // recordVersion is the first byte of an encoded record. A reader takes records of its own version and, with more
 // bytes behind, of the same version written by a later release: fields are only ever added at the end.
 const recordVersion = 1
 
-// recordSize is the length of an encoded record: version 1, identity 8, created 8, pid 4, uid 4, gid 4.
-const recordSize = 1 + 8 + 8 + 4 + 4 + 4
+// recordSize is the length of the shortest encoded record: version 1, identity 8, created 8, pid 4, uid 4, gid 4.
+// uptimeEnd is where the uptime ends, which came later.
+const (
+	recordSize = 1 + 8 + 8 + 4 + 4 + 4
+	uptimeEnd  = recordSize + 8
+)
 
 // Encode writes the record, little-endian.
 func (r Record) Encode() []byte {
-	b := make([]byte, 0, recordSize)
+	b := make([]byte, 0, uptimeEnd)
 	b = append(b, recordVersion)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.ID))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Created.UnixNano()))
 	b = binary.LittleEndian.AppendUint32(b, r.PID)
 	b = binary.LittleEndian.AppendUint32(b, r.UID)
-	return binary.LittleEndian.AppendUint32(b, r.GID)
+	b = binary.LittleEndian.AppendUint32(b, r.GID)
+	return binary.LittleEndian.AppendUint64(b, uint64(r.Uptime))
 }
 
 // DecodeRecord reads what Encode writes. A record that it cannot read is an error that wraps IO.
@@ -78,6 +84,9 @@ func DecodeRecord(b []byte) (Record, error) {
 		PID:     binary.LittleEndian.Uint32(b[17:]),
 		UID:     binary.LittleEndian.Uint32(b[21:]),
 		GID:     binary.LittleEndian.Uint32(b[25:]),
+	}
+	if len(b) >= uptimeEnd {
+		r.Uptime = time.Duration(binary.LittleEndian.Uint64(b[recordSize:]))
 	}
 	if r.ID == 0 {
 		return Record{}, fmt.Errorf("record without an identity: %w", IO)

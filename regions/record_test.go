@@ -31,9 +31,11 @@ func TestRecordKeepsAll(t *testing.T) {
 
 // TestRecordLayout: what is in the inodes of a running system must be read by the next release.
 func TestRecordLayout(t *testing.T) {
-	r := Record{ID: 0x1122334455667788, Created: time.Unix(0, 0x0102030405060708), PID: 0xa1a2a3a4, UID: 0xb1b2b3b4, GID: 0xc1c2c3c4}
+	r := Record{ID: 0x1122334455667788, Created: time.Unix(0, 0x0102030405060708), PID: 0xa1a2a3a4, UID: 0xb1b2b3b4, GID: 0xc1c2c3c4,
+		Uptime: 0x0807060504030201}
 	want := "\x01" + "\x88\x77\x66\x55\x44\x33\x22\x11" + "\x08\x07\x06\x05\x04\x03\x02\x01" +
-		"\xa4\xa3\xa2\xa1" + "\xb4\xb3\xb2\xb1" + "\xc4\xc3\xc2\xc1"
+		"\xa4\xa3\xa2\xa1" + "\xb4\xb3\xb2\xb1" + "\xc4\xc3\xc2\xc1" +
+		"\x01\x02\x03\x04\x05\x06\x07\x08"
 	if got := string(r.Encode()); got != want {
 		t.Errorf("encoded\n%x, want\n%x", got, want)
 	}
@@ -41,13 +43,17 @@ func TestRecordLayout(t *testing.T) {
 	if err != nil || longer.GID != r.GID {
 		t.Errorf("a longer record: %+v, %v", longer, err)
 	}
+	older, err := DecodeRecord(r.Encode()[:recordSize])
+	if err != nil || older.GID != r.GID || older.Uptime != 0 {
+		t.Errorf("a record of an earlier release: %+v, %v", older, err)
+	}
 }
 
 func TestRecordRefused(t *testing.T) {
 	good := Record{ID: 5, Created: time.Unix(1, 1)}.Encode()
 	for what, b := range map[string][]byte{
 		"nothing":           nil,
-		"a byte short":      good[:len(good)-1],
+		"a byte short":      good[:recordSize-1],
 		"another version":   append([]byte{2}, good[1:]...),
 		"no identity":       append([]byte{1}, make([]byte, len(good)-1)...),
 		"a text of a human": []byte(strings.Repeat("x", 29)),

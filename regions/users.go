@@ -26,6 +26,8 @@ const idleRegions = 16384
 type userShard struct {
 	mu    sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
 	users map[NodeID]*user
+	// ending has the regions whose end has begun: they cannot be opened any more.
+	ending map[NodeID]struct{}
 }
 
 type user struct {
@@ -49,10 +51,14 @@ type Use struct {
 	InUse          bool // open or mapped
 }
 
-func (u *users) opened(n NodeID, writer bool) {
+// opened answers false for a region whose end has begun.
+func (u *users) opened(n NodeID, writer bool) bool {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, ending := s.ending[n]; ending {
+		return false
+	}
 	x := s.users[n]
 	if x == nil {
 		x = &user{}
@@ -63,6 +69,49 @@ func (u *users) opened(n NodeID, writer bool) {
 		x.writers++
 		x.wrote = true
 	}
+	return true
+}
+
+// beginEnd keeps a region that nobody has from being opened, until endEnd. False if somebody has it.
+func (u *users) beginEnd(n NodeID) bool {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	if x != nil && x.opens > 0 {
+		return false
+	}
+	if u.probe != nil {
+		u.unhold(n)
+		if held, err := u.probe(n); err != nil || held {
+			return false
+		}
+	}
+	if x != nil {
+		u.freeLocked(s, n)
+	}
+	if s.ending == nil {
+		s.ending = map[NodeID]struct{}{}
+	}
+	s.ending[n] = struct{}{}
+	return true
+}
+
+// endEnd says that a region is gone, or stays after all.
+func (u *users) endEnd(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ending, n)
+}
+
+// isOpen answers whether a descriptor is open: its release will be told.
+func (u *users) isOpen(n NodeID) bool {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	return x != nil && x.opens > 0
 }
 
 // released answers whether the kernel forgot the node already: requests that nobody waits for overtake each other.

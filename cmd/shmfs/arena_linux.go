@@ -58,6 +58,7 @@ func physical(c *policy.Config, size int64) int64 {
 func (s *serving) manage() {
 	c := s.options.config
 	s.manager = regions.NewManager(s.arena)
+	s.keepHouse()
 	if s.ledger != nil {
 		s.manager.SetEvents(events.New(s.ledger.LastEvent(), s.ledger.SetLastEvent))
 	}

@@ -116,13 +116,17 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 		return err
 	}
 	if s.resumed() {
+		s.caughtUp = make(chan struct{})
 		s.gap = time.Since(time.Unix(0, h.Died))
 		s.manager.Events().Add(events.Event{Kind: events.ServerRestarted, Time: time.Now(),
 			Reason: fmt.Sprintf("nobody served for %s; what the last server told and nobody read is lost", s.gap)})
 	}
 	err = s.run(ctx, func(m mounted) error {
 		if s.resumed() {
-			go s.catchUp(ctx)
+			go func() {
+				defer close(s.caughtUp)
+				s.catchUp(ctx)
+			}()
 		}
 		if err := tether.Ready(s.server.Resumable()); err != nil {
 			return err

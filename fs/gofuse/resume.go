@@ -218,6 +218,7 @@ func (s *Server) askAgain() error {
 
 // Settle finds out, after Serve has begun, which regions have no name: their backings are what keeps them.
 func (s *Server) Settle() {
+	s.finishEnding()
 	if s.backings == nil {
 		return
 	}

@@ -55,6 +55,8 @@ var importRules = []importRule{
 		"the keeper stands on it, so it is as small"},
 	{"fs/gofuse/failpoint", nil, nil,
 		"it is nothing in a release"},
+	{"fs/gofuse/processes", nil, []string{sys},
+		"it asks the kernel about processes, and knows nothing of regions"},
 	{"fs/gofuse/ledger", nil, []string{sys},
 		"it is memory that several releases share: what they mean by it is theirs"},
 	{"fs/gofuse", []string{"fs", "regions", "fs/gofuse/*"}, []string{sys, goFuse},

@@ -180,11 +180,11 @@ func TestEventsGoOn(t *testing.T) {
 	newFile(t, filepath.Join(m.dir, "after"))
 	f.until(t, "opened", "after")
 	f.cmd.Process.Signal(syscall.SIGINT)
+	begun := time.Now()
 	f.cmd.Wait()
-	if code := f.cmd.ProcessState.ExitCode(); code == exitOK || code > 0 {
-		return
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("interrupted, it took %v to end", took)
 	}
-	t.Errorf("interrupted, it ended with %v", f.cmd.ProcessState)
 }
 
 func TestEventFilter(t *testing.T) {

@@ -220,6 +220,16 @@ func (b *Book) Overcommits(n Node) bool {
 	return b.overcommitted(b.directory(n))
 }
 
+// Home answers the directory of a name of a node that is none, the root's node if there is no such node.
+func (b *Book) Home(n Node) Node {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if f := b.files[n]; f != nil && f.home != nil {
+		return Node(f.home.id)
+	}
+	return Node(b.root.id)
+}
+
 // Parent answers the directory that a directory is in; the root's is the root.
 func (b *Book) Parent(n Node) Node {
 	b.mu.Lock()

@@ -20,11 +20,14 @@ const (
 	Refused         Kind = "refused"
 	LimitWarning    Kind = "limit_warning"
 	ServerRestarted Kind = "server_restarted"
+	OwnerGone       Kind = "owner_gone"
+	InUse           Kind = "in_use"
+	EndFailed       Kind = "end_failed"
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted}
+	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, InUse, EndFailed}
 }
 
 // Event is one thing that happened. What is not known, or means nothing, is zero.
