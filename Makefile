@@ -3,6 +3,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PREFIX  ?= /usr/local
 SBINDIR ?= /sbin
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 GO      ?= go
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -49,6 +50,7 @@ $(addprefix cross-,$(SYSTEMS)): cross-%:
 
 .PHONY: bench
 bench: build ## speed beside tmpfs and go-fuse's loopback, into docs/benchmarks.md (as root, tens of minutes)
+	CGO_ENABLED=0 $(GO) build -tags noslots $(BUILDFLAGS) -o bin/shmfs-noslots ./cmd/shmfs
 	$(GO) run ./integration/bench -out docs/benchmarks.md -json docs/benchmarks.json
 
 KILLS ?= 1000
@@ -75,11 +77,13 @@ test-kernels: build ## Linux 6.1 and 6.12 under qemu
 test-all: lint cross test cover test-kernels ## all of the above
 
 .PHONY: install
-install: build ## binary, mount helper, man page, completions (PREFIX, DESTDIR)
+install: build ## binary, mount helper, unit of systemd, man page, completions (PREFIX, DESTDIR)
 	install -D -m 0755 bin/shmfs $(DESTDIR)$(PREFIX)/bin/shmfs
 	install -d $(DESTDIR)$(SBINDIR)
 	ln -sf $(PREFIX)/bin/shmfs $(DESTDIR)$(SBINDIR)/mount.shmfs
 	ln -sf $(PREFIX)/bin/shmfs $(DESTDIR)$(SBINDIR)/mount.fuse.shmfs
+	install -d -m 0755 $(DESTDIR)$(UNITDIR) $(DESTDIR)/etc/shmfs
+	sed 's|/usr/local/bin|$(PREFIX)/bin|g' integration/systemd/shmfs@.service > $(DESTDIR)$(UNITDIR)/shmfs@.service
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	bin/shmfs man > $(DESTDIR)$(PREFIX)/share/man/man8/shmfs.8

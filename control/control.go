@@ -55,7 +55,11 @@ type Sources struct {
 type KeeperStats struct {
 	PID      int           // 0 for no keeper
 	Restarts uint64        // servers that took over from one that died
+	Keepers  uint64        // keepers that took over from another one
 	Gap      time.Duration // the last time that nobody served
+	Program  string        // on disk; the next upgrade starts it
+	Ledger   uint32        // layout of what servers hand on, and
+	Oldest   uint32        // that of the first release that understands it
 }
 
 // FrontEnd is how a tree is served.

@@ -161,8 +161,8 @@ func (s eventStream) Follow(resumed bool) (fs.VirtualReader, error) {
 	return r, nil
 }
 
-// followersMost bounds readers that wait: each has a buffer in the server as large as its read(2).
-const followersMost = 1024
+// followersMost bounds readers that wait: each one takes the server 1 MiB of memory, which is locked.
+const followersMost = 64
 
 // eventReader is one open of it. The kernel sends one read at a time for each descriptor, or several threads share one:
 // then they take turns.

@@ -28,14 +28,10 @@ func (d *directory) health(context.Context, url.Values) ([]byte, error) {
 		return f.b, nil
 	}
 	var f flat
-	bytes, nodes := room(use.Bytes, use.BytesUsed), room(use.Nodes, use.NodesUsed)
-	status := stateOK
+	status, bytes, nodes := judge(use)
 	gc, care := stateOK, d.sources.Caretaker.Sums()
 	if care.Failing > 0 || care.Unwatched > 0 {
-		gc = stateDegraded
-	}
-	if bytes != stateOK || nodes != stateOK || gc != stateOK {
-		status = stateDegraded
+		gc, status = stateDegraded, stateDegraded
 	}
 	f.text("status", status)
 	f.text("arena", stateOK)
@@ -48,6 +44,41 @@ func (d *directory) health(context.Context, url.Values) ([]byte, error) {
 	f.int("gc_unwatched", int64(care.Unwatched))
 	d.losses(&f)
 	return f.b, nil
+}
+
+// judge answers the worst of the checks, and each of them.
+func judge(use regions.Usage) (status, bytes, nodes string) {
+	status = stateOK
+	bytes, nodes = room(use.Bytes, use.BytesUsed), room(use.Nodes, use.NodesUsed)
+	if bytes != stateOK || nodes != stateOK {
+		status = stateDegraded
+	}
+	return status, bytes, nodes
+}
+
+// Summary is `health` in one line for people, and whether the arena answers at all.
+func Summary(m *regions.Manager) (string, bool) {
+	use, err := m.Usage(regions.RootNode)
+	if err != nil {
+		return stateFailed + ": " + err.Error(), false
+	}
+	status, bytes, nodes := judge(use)
+	names := "regions"
+	count := m.Totals().Regions
+	if count == 1 {
+		names = "region"
+	}
+	text := fmt.Sprintf("%s: %d %s, %s used", status, count, names, regions.FormatSize(int64(use.BytesUsed)))
+	if use.Bytes > 0 {
+		text += " of " + regions.FormatSize(int64(use.Bytes))
+	}
+	if bytes != stateOK {
+		text += "; bytes run out"
+	}
+	if nodes != stateOK {
+		text += "; inodes run out"
+	}
+	return text, true
 }
 
 // room judges what is left of a limit (0: none): a twentieth or less is worth a look.

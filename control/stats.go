@@ -44,7 +44,11 @@ func (d *directory) serverStats(f *flat) {
 	}
 	f.int("keeper_pid", int64(k.PID))
 	f.uint("restarts_total", k.Restarts)
+	f.uint("keeper_restarts_total", k.Keepers)
 	f.seconds("last_gap_seconds", k.Gap)
+	f.text("program", k.Program)
+	f.uint("ledger_version", uint64(k.Ledger))
+	f.uint("ledger_oldest", uint64(k.Oldest))
 	f.time("start_time", d.sources.Started)
 	f.seconds("uptime_seconds", time.Since(d.sources.Started))
 }

@@ -147,3 +147,24 @@ func TestHealth(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 }
+
+func TestSummary(t *testing.T) {
+	for _, x := range []struct {
+		usage regions.Usage
+		err   error
+		want  string
+		well  bool
+	}{
+		{regions.Usage{Bytes: 4096, BytesUsed: 1024, Nodes: 100, NodesUsed: 1}, nil, "ok: 1 region, 1.0K used of 4.0K", true},
+		{regions.Usage{BytesUsed: 1024}, nil, "ok: 1 region, 1.0K used", true},
+		{regions.Usage{Bytes: 1024, BytesUsed: 1024, Nodes: 5, NodesUsed: 5}, nil,
+			"degraded: 1 region, 1.0K used of 1.0K; bytes run out; inodes run out", true},
+		{regions.Usage{}, errors.New("gone"), "failed: gone", false},
+	} {
+		s := newStage(t, regions.Item{Path: "r", Attr: regions.Attr{Node: 5, Mode: regions.TypeRegular, Size: 1}})
+		s.arena.usage, s.arena.usageErr = x.usage, x.err
+		if got, well := Summary(s.tree.Arena()); got != x.want || well != x.well {
+			t.Errorf("got %q, %v; want %q, %v", got, well, x.want, x.well)
+		}
+	}
+}

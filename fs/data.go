@@ -70,7 +70,7 @@ func (t *Tree) withFile(n regions.NodeID, fh uint64, access regions.Access, fn f
 // Read reads from off on. At the end it answers fewer bytes, and no error.
 func (t *Tree) Read(n regions.NodeID, fh uint64, p []byte, off int64) (int, error) {
 	if h := t.handles.get(fh); h != nil && h.text != nil {
-		return h.text.read(p, off), nil
+		return h.text.read(p, off)
 	}
 	done := 0
 	err := t.withFile(n, fh, regions.ReadAccess, func(f regions.File) (err error) {

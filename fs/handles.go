@@ -24,6 +24,7 @@ type OpenHandle struct {
 	Access  regions.Access
 	Request uint64 // of the caller who opened it
 	Content []byte // what a control file's reader reads
+	Lost    bool   // its content did not outlive the server that made it
 }
 
 // HandleBook numbers handles.
@@ -121,7 +122,7 @@ func (t *Tree) Restore(fh uint64, h OpenHandle) {
 		if x.stream, _ = t.virtual.follow(h.Node, h.Access, true); x.stream != nil {
 			break
 		}
-		x.text = &virtualHandle{content: h.Content, held: &t.virtual.held}
+		x.text = &virtualHandle{content: h.Content, lost: h.Lost, held: &t.virtual.held}
 		t.virtual.held.Add(int64(len(h.Content)))
 		if h.Access&regions.WriteAccess != 0 {
 			x.text.writer = t.virtual.writer(h.Node)

@@ -11,7 +11,8 @@ import (
 // Op is a kind of operation, as it is counted.
 type Op uint8
 
-// The operations. Their names are parts of metric names: do not change them.
+// The operations. Their names are parts of metric names: do not change them. Their order is that of counters that outlive
+// a server: new ones come at the end.
 const (
 	OpLookup Op = iota
 	OpGetattr
@@ -56,16 +57,34 @@ func (o Op) String() string { return opNames[o] }
 // Operations counts operations, how long they took in the server, and what they answered. All methods may be called
 // at once.
 type Operations struct {
-	ops   [NumOps]histogram
-	codes [regions.NumCodes]atomic.Uint64
+	cells []atomic.Uint64 // counts of codes, then a histogram for each operation
+}
+
+const (
+	maxCodes = 64
+	// OperationCells is how many numbers an Operations keeps.
+	OperationCells = maxCodes + int(NumOps)*histogramCells
+)
+
+// NewOperations counts on in cells, which another process may have begun; in memory of its own if they are too few.
+func NewOperations(cells []atomic.Uint64) *Operations {
+	if len(cells) < OperationCells {
+		cells = make([]atomic.Uint64, OperationCells)
+	}
+	return &Operations{cells}
 }
 
 // Observe takes note of one operation.
 func (o *Operations) Observe(op Op, took time.Duration, code regions.Code) {
-	o.ops[op].observe(took)
+	o.of(op).observe(took)
 	if code != regions.OK {
-		o.codes[code].Add(1)
+		o.cells[code].Add(1)
 	}
+}
+
+func (o *Operations) of(op Op) histogram {
+	at := maxCodes + int(op)*histogramCells
+	return histogram(o.cells[at : at+histogramCells])
 }
 
 // Latency sums up one kind of operation. The quantiles are upper bounds, at most an eighth too high.
@@ -76,21 +95,22 @@ type Latency struct {
 }
 
 // Latency answers what is known of op.
-func (o *Operations) Latency(op Op) Latency { return o.ops[op].latency() }
+func (o *Operations) Latency(op Op) Latency { return o.of(op).latency() }
 
 // Errors answers how many operations ended with code.
-func (o *Operations) Errors(code regions.Code) uint64 { return o.codes[code].Load() }
+func (o *Operations) Errors(code regions.Code) uint64 { return o.cells[code].Load() }
 
-// histogram counts durations in buckets of an eighth of a power of two of nanoseconds, up to some 18 minutes.
-type histogram struct {
-	buckets [bucketCount]atomic.Uint64
-	sum     atomic.Uint64
-	max     atomic.Uint64
-}
+// histogram counts durations in buckets of an eighth of a power of two of nanoseconds, up to some 18 minutes. Behind the
+// buckets stand the sum and the longest.
+type histogram []atomic.Uint64
 
 const (
 	bucketBits  = 3
 	bucketCount = (40 - bucketBits + 1) << bucketBits
+
+	sumCell        = bucketCount
+	maxCell        = bucketCount + 1
+	histogramCells = bucketCount + 2
 )
 
 func bucketOf(ns uint64) int {
@@ -110,22 +130,22 @@ func bucketTop(i int) uint64 {
 	return (uint64(1<<bucketBits+i&(1<<bucketBits-1))+1)<<shift - 1
 }
 
-func (h *histogram) observe(d time.Duration) {
+func (h histogram) observe(d time.Duration) {
 	ns := uint64(max(d, 0))
-	h.buckets[bucketOf(ns)].Add(1)
-	h.sum.Add(ns)
-	for old := h.max.Load(); ns > old && !h.max.CompareAndSwap(old, ns); old = h.max.Load() {
+	h[bucketOf(ns)].Add(1)
+	h[sumCell].Add(ns)
+	for old := h[maxCell].Load(); ns > old && !h[maxCell].CompareAndSwap(old, ns); old = h[maxCell].Load() {
 	}
 }
 
-func (h *histogram) latency() Latency {
+func (h histogram) latency() Latency {
 	var counts [bucketCount]uint64
 	var l Latency
-	for i := range h.buckets {
-		counts[i] = h.buckets[i].Load()
+	for i := range counts {
+		counts[i] = h[i].Load()
 		l.Count += counts[i]
 	}
-	l.Sum, l.Max = time.Duration(h.sum.Load()), time.Duration(h.max.Load())
+	l.Sum, l.Max = time.Duration(h[sumCell].Load()), time.Duration(h[maxCell].Load())
 	quantile := func(num, den uint64) time.Duration {
 		rank, seen := (l.Count*num+den-1)/den, uint64(0)
 		for i, n := range counts {

@@ -1,7 +1,9 @@
 package fs
 
 import (
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +18,29 @@ func TestOperationNames(t *testing.T) {
 			t.Errorf("operations %d and %d are both called %q", other, op, name)
 		}
 		seen[name] = op
+	}
+}
+
+// Counters outlive their server, which may be of another release: what counts what must not change.
+func TestCountersKeepTheirPlaces(t *testing.T) {
+	const first = "lookup getattr setattr create tmpfile mkdir mknod symlink link unlink rmdir rename readlink open release " +
+		"read write fallocate lseek copy_file_range fsync opendir readdir releasedir getxattr setxattr listxattr " +
+		"removexattr statfs"
+	if got := strings.Join(opNames[:], " "); !strings.HasPrefix(got, first) {
+		t.Errorf("operations are counted in the order %s, which was\n%s", got, first)
+	}
+	if regions.NumCodes > maxCodes || regions.NoSuchDevice != 35 || histogramCells != 306 {
+		t.Errorf("%d codes, the last of the first release is %d, histograms of %d: want at most %d, 35 and 306",
+			regions.NumCodes, regions.NoSuchDevice, histogramCells, maxCodes)
+	}
+	cells := make([]atomic.Uint64, OperationCells)
+	NewOperations(cells).Observe(OpStatfs, time.Millisecond, regions.NoSpace)
+	next := NewOperations(cells)
+	if l := next.Latency(OpStatfs); l.Count != 1 || l.Sum != time.Millisecond || next.Errors(regions.NoSpace) != 1 {
+		t.Errorf("the next one goes on from %+v and %d errors", l, next.Errors(regions.NoSpace))
+	}
+	if l := NewOperations(cells[:10]).Latency(OpStatfs); l.Count != 0 {
+		t.Errorf("too few cells were used: %+v", l)
 	}
 }
 
@@ -39,7 +64,7 @@ func TestBuckets(t *testing.T) {
 }
 
 func TestLatency(t *testing.T) {
-	var o Operations
+	o := NewOperations(nil)
 	if got := o.Latency(OpRead); got != (Latency{}) {
 		t.Errorf("before anything: %+v", got)
 	}
@@ -64,7 +89,7 @@ func TestLatency(t *testing.T) {
 
 // TestLatencyOutside: clocks step back, and servers are suspended.
 func TestLatencyOutside(t *testing.T) {
-	var o Operations
+	o := NewOperations(nil)
 	o.Observe(OpRead, -time.Second, regions.OK)
 	if got := o.Latency(OpRead); got.Count != 1 || got.Max != 0 || got.P99 != 0 {
 		t.Errorf("after a time below zero: %+v", got)
@@ -76,7 +101,7 @@ func TestLatencyOutside(t *testing.T) {
 }
 
 func TestErrorsCounted(t *testing.T) {
-	var o Operations
+	o := NewOperations(nil)
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {

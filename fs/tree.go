@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmfs/shmfs/regions"
@@ -24,7 +25,7 @@ type Tree struct {
 	arena    *regions.Manager
 	virtual  *virtuals
 	handles  handles
-	ops      Operations
+	ops      *Operations
 	refusals Refusals
 
 	processOf func(tid uint32) (pid uint32)
@@ -40,11 +41,13 @@ type Options struct {
 	ProcessOf func(tid uint32) uint32
 	// Handles numbers open handles, and may outlive the tree: see [Tree.Restore]. Nil: they are counted up.
 	Handles HandleBook
+	// Counters are OperationCells numbers that outlive the tree; nil for some that do not.
+	Counters []atomic.Uint64
 }
 
 // NewTree makes a tree of an arena.
 func NewTree(arena *regions.Manager, o Options) *Tree {
-	t := &Tree{arena: arena, processOf: o.ProcessOf}
+	t := &Tree{arena: arena, processOf: o.ProcessOf, ops: NewOperations(o.Counters)}
 	if t.processOf == nil {
 		t.processOf = func(tid uint32) uint32 { return tid }
 	}
@@ -60,7 +63,7 @@ func NewTree(arena *regions.Manager, o Options) *Tree {
 func (t *Tree) Arena() *regions.Manager { return t.arena }
 
 // Operations counts what was asked of the tree.
-func (t *Tree) Operations() *Operations { return &t.ops }
+func (t *Tree) Operations() *Operations { return t.ops }
 
 // Refusals keeps the last refusals.
 func (t *Tree) Refusals() *Refusals { return &t.refusals }

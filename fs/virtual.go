@@ -203,15 +203,24 @@ func (v *virtuals) open(ctx context.Context, c Caller, n regions.NodeID, access 
 		h.writer = w
 	}
 	if access&regions.ReadAccess != 0 {
-		if v.held.Load() > heldMost {
-			return nil, &regions.Refusal{Code: regions.Again, Reason: "readers hold too much of control files open",
-				Remedy: "close some of them: each has its own snapshot"}
+		if v.held.Load() >= heldMost {
+			return nil, tooMuchHeld()
 		}
-		h.content, err = e.File.Snapshot(ctx)
+		if h.content, err = e.File.Snapshot(ctx); err != nil {
+			return nil, err
+		}
 		h.held = &v.held
-		v.held.Add(int64(len(h.content)))
+		if v.held.Add(int64(len(h.content))) > heldMost {
+			h.close()
+			return nil, tooMuchHeld()
+		}
 	}
-	return h, err
+	return h, nil
+}
+
+func tooMuchHeld() error {
+	return &regions.Refusal{Code: regions.Again, Reason: "readers hold too much of control files open",
+		Remedy: "close some of them: each has its own snapshot"}
 }
 
 // heldMost is how many bytes of snapshots may be held before no more are made: anybody may read control files, and must
@@ -276,6 +285,7 @@ func (l *virtualListing) Close() error { return nil }
 // virtualHandle is an open virtual file.
 type virtualHandle struct {
 	content []byte
+	lost    bool          // content was another server's
 	held    *atomic.Int64 // where content is counted; nil for nowhere
 	writer  VirtualWriter
 }
@@ -286,11 +296,15 @@ func (h *virtualHandle) close() {
 	}
 }
 
-func (h *virtualHandle) read(p []byte, off int64) int {
-	if off < 0 || off >= int64(len(h.content)) {
-		return 0
+func (h *virtualHandle) read(p []byte, off int64) (int, error) {
+	switch {
+	case h.lost:
+		return 0, &regions.Refusal{Code: regions.IO, Reason: "the rest of this control file was lost with the server that made it",
+			Remedy: "open it again"}
+	case off < 0 || off >= int64(len(h.content)):
+		return 0, nil
 	}
-	return copy(p, h.content[off:])
+	return copy(p, h.content[off:]), nil
 }
 
 func (h *virtualHandle) write(ctx context.Context, c Caller, p []byte) (int, error) {

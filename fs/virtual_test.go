@@ -259,7 +259,7 @@ func TestControlHeldOpen(t *testing.T) {
 	n := walk(t, tree, ".ctl", "large").Node
 	open := func() (uint64, error) { return tree.Open(t.Context(), fs.Caller{UID: 1}, n, regions.ReadAccess) }
 	var held []uint64
-	for range 3 {
+	for range 2 {
 		fh, err := open()
 		want(t, "open", err, regions.OK)
 		held = append(held, fh)
@@ -269,4 +269,43 @@ func TestControlHeldOpen(t *testing.T) {
 	tree.Release(held[0])
 	_, err = open()
 	want(t, "after one was closed", err, regions.OK)
+}
+
+// interrupted is a control file whose reader is gone before it is complete.
+type interrupted struct{}
+
+func (interrupted) Snapshot(context.Context) ([]byte, error) {
+	return make([]byte, 200<<20), regions.Interrupted
+}
+
+type interruptedDir struct{}
+
+func (interruptedDir) Names() []string { return []string{"never", "large"} }
+func (interruptedDir) Find(name string) (fs.VirtualNode, bool) {
+	if name == "large" {
+		return largeDir{}.Find(name)
+	}
+	return fs.VirtualNode{File: interrupted{}}, name == "never"
+}
+
+// What was not handed out is not held.
+func TestControlInterrupted(t *testing.T) {
+	tree := newTree(fs.Options{Control: interruptedDir{}})
+	never, large := walk(t, tree, ".ctl", "never").Node, walk(t, tree, ".ctl", "large").Node
+	for range 5 {
+		_, err := tree.Open(t.Context(), fs.Caller{UID: 1}, never, regions.ReadAccess)
+		want(t, "interrupted", err, regions.Interrupted)
+	}
+	_, err := tree.Open(t.Context(), fs.Caller{UID: 1}, large, regions.ReadAccess)
+	want(t, "the next one", err, regions.OK)
+}
+
+// The reader of a snapshot that was lost with its server is told so, and not that this was all.
+func TestControlLost(t *testing.T) {
+	tree := newTree(fs.Options{Control: largeDir{}})
+	n := walk(t, tree, ".ctl", "large").Node
+	tree.Restore(77, fs.OpenHandle{Kind: fs.ControlHandle, Node: n, Access: regions.ReadAccess, Lost: true})
+	_, err := tree.Read(n, 77, make([]byte, 10), 0)
+	want(t, "read", err, regions.IO)
+	tree.Release(77)
 }

@@ -40,6 +40,8 @@ type Config struct {
 	UserLimit  string // of each user, as regions.ParseLimits reads it
 	GroupLimit string
 	OwnerLimit string
+	// DirectoryLimit is what directories may hold that have no limits of their own, as ParseDirectoryLimits reads it.
+	DirectoryLimit string
 
 	OnCrashLoop CrashLoop
 }
@@ -137,6 +139,8 @@ func Default() Config {
 		UserLimit:  NoLimit,
 		GroupLimit: NoLimit,
 		OwnerLimit: NoLimit,
+
+		DirectoryLimit: NoLimit,
 
 		OnCrashLoop: CrashLoopEIO,
 	}

@@ -31,6 +31,7 @@ overcommit = true
 user_limit = "2G"
 group_limit = "bytes=4G,regions=100"
 owner_limit = "max"
+directory_limit = "tenants/*:2G"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -40,6 +41,7 @@ owner_limit = "max"
 		AllowOther: Yes, Keep: true, Mode: 0o700, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
 		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
+		DirectoryLimit: "tenants/*:bytes=2147483648",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -249,6 +249,13 @@ type Noticer interface {
 	Notice(fn func(NodeID)) (io.Closer, error)
 }
 
+// Surveyor is an arena that is walked faster than by Walk where the order does not matter.
+type Surveyor interface {
+	// Survey calls fn for every node below the root, a directory before what is in it, and several at once. Items have
+	// no Path, and a Record only if records are asked for. An error of fn ends the walk and is returned.
+	Survey(ctx context.Context, records bool, fn func(Item) error) error
+}
+
 // Pather is an arena that tells where a node stands in the tree, for messages: relative to the root, "" for the root
 // itself.
 type Pather interface {

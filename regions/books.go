@@ -23,7 +23,7 @@ const shardCount = 64
 func shardIndex(n NodeID) uint64 { return (uint64(n) ^ uint64(n)>>32) % shardCount }
 
 type bookShard struct {
-	mu      sync.Mutex // guards entries; taken alone
+	mu      sync.Mutex // guards entries; nothing is taken below it
 	entries map[NodeID]bookEntry
 }
 

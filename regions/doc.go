@@ -9,9 +9,10 @@
 // sections and Mach memory objects.
 //
 // [Manager] is an Arena around an Arena: every door (the FUSE front end, control files, the command line) goes
-// through it, and it keeps the books: how many regions there are, how large, who has them open, who made them.
+// through it, and it keeps the books: how many regions there are, who has them open, who made them, and who was promised
+// how much (package accounts). Whatever grows is asked for there before it is done.
 //
-//	fs.Tree ──► Manager (books, users, records) ──► Arena (tmpfs, mem, ...)
+//	fs.Tree ──► Manager (accounts, books, users, records) ──► Arena (tmpfs, mem, ...)
 //
 // # Errors
 //

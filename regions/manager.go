@@ -32,8 +32,10 @@ type Manager struct {
 	adriftMu sync.Mutex // guards adrift; taken alone
 	adrift   map[NodeID]struct{}
 	crossed  func(Crossing)
-	unnamed  atomic.Int64 // when a region that is in use lost its last name, in ns since 1970
-	noticing atomic.Bool  // whether writes that did not ask are noticed
+	unnamed  atomic.Int64                             // when a region that is in use lost its last name, in ns since 1970
+	vain     atomic.Uint64                            // deaths in the accounts when memory was last waited for in vain
+	defaults atomic.Pointer[func(path string) Limits] // of directories without limits of their own; nil for none
+	noticing atomic.Bool                              // whether writes that did not ask are noticed
 }
 
 var _ Arena = (*Manager)(nil)

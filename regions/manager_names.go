@@ -45,21 +45,12 @@ func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, er
 	return c, err
 }
 
-// reclaimTries and reclaimPause bound how long a refusal is put off while memory is about to come back: that of regions
-// that were removed a moment ago, and that the kernel has yet to forget.
-const (
-	reclaimTries = 20
-	reclaimPause = 500 * time.Microsecond
-)
-
-// ask asks the accounts, and again after what nobody holds any more is given back.
+// ask asks the accounts, and once more if what nobody holds any more could be given back.
 func (m *Manager) ask(question func() *accounts.Exceeded) error {
 	m.adopted()
 	e := question()
-	for try := 0; e != nil && try < reclaimTries && m.reclaim(); try++ {
-		if e = question(); e != nil {
-			time.Sleep(reclaimPause)
-		}
+	if e != nil && m.sweep() {
+		e = question()
 	}
 	m.tellCrossings()
 	if e != nil {
@@ -68,12 +59,18 @@ func (m *Manager) ask(question func() *accounts.Exceeded) error {
 	return nil
 }
 
-// reclaim looks whether regions without a name are gone meanwhile. It answers whether it is worth to ask again.
-func (m *Manager) reclaim() bool {
-	freed := m.sweep()
-	lately := time.Since(time.Unix(0, m.unnamed.Load())) < reclaimTries*reclaimPause // its release may be on its way
-	return freed || lately || m.accounts.Dying() > 0
+// releaseTime is how long the release of a region may be on its way.
+const releaseTime = 50 * time.Millisecond
+
+// RoomToCome reports whether memory is about to come back: of regions that lost their last name, and that are not, or
+// may soon not be, in use. What was waited for in vain is not told again.
+func (m *Manager) RoomToCome() bool {
+	lately := time.Since(time.Unix(0, m.unnamed.Load())) < releaseTime
+	return lately || m.accounts.Dying() > 0 && m.accounts.Deaths() != m.vain.Load()
 }
+
+// RoomDidNotCome says that it was waited for in vain.
+func (m *Manager) RoomDidNotCome() { m.vain.Store(m.accounts.Deaths()) }
 
 // sweep gives back regions without a name that were mapped when the kernel forgot them, and are not any more.
 func (m *Manager) sweep() (freed bool) {
@@ -84,6 +81,7 @@ func (m *Manager) sweep() (freed bool) {
 	}
 	m.adriftMu.Unlock()
 	for _, n := range all {
+		m.users.settle(n)
 		if _, err := m.Arena.Getattr(n); err == nil {
 			continue
 		}
@@ -134,6 +132,9 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err e
 		return
 	}
 	c.Made(accounts.Node(a.Node), seen(a), owner(a, spec.Record.PID))
+	if a.IsDir() && m.defaults.Load() != nil {
+		m.restoreSettings(a.Node)
+	}
 	if !named {
 		return
 	}

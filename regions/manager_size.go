@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"slices"
+	"sync"
 
 	"github.com/shmfs/shmfs/regions/accounts"
 	"github.com/shmfs/shmfs/regions/events"
@@ -21,18 +24,28 @@ func (m *Manager) Totals() Totals {
 
 // Refresh looks at what may have changed unseen: what is open for writing, and what has no name.
 func (m *Manager) Refresh() {
-	for _, n := range m.users.unseen() {
-		m.Getattr(n)
+	all := m.users.unseen()
+	var looking sync.WaitGroup
+	for part := range slices.Chunk(all, max(refreshLeast, len(all)/runtime.GOMAXPROCS(0)+1)) {
+		looking.Go(func() {
+			for _, n := range part {
+				m.Getattr(n)
+			}
+		})
 	}
+	looking.Wait()
 	m.sweep()
 }
+
+// refreshLeast is how many regions, of some 4 µs each, are worth a goroutine.
+const refreshLeast = 64
 
 // headroom is memory beside the limit: for what grows before anybody can be asked.
 type headroom struct {
 	bytes func(size int64) int64
 }
 
-// SetUnit says in which units memory is given, in bytes. Call it before anything is in the arena.
+// SetUnit says in which units memory is given, in bytes.
 func (m *Manager) SetUnit(bytes int64) { m.accounts.SetUnit(bytes) }
 
 // SetHeadroom says how much more memory the arena has than may be promised, for each size. Call it before SetSize.

@@ -70,10 +70,26 @@ func (r Record) Encode() []byte {
 	return binary.LittleEndian.AppendUint64(b, uint64(r.Uptime))
 }
 
+// laterVersions is how many versions to come a record is taken to be of, instead of being damaged.
+const laterVersions = 16
+
+// LaterRecordError says that a record was written by a release that this one does not know. It wraps IO.
+type LaterRecordError struct{ Version byte }
+
+func (e *LaterRecordError) Error() string {
+	return fmt.Sprintf("record of version %d, this release reads %d", e.Version, recordVersion)
+}
+
+// Unwrap answers what the region's users get.
+func (e *LaterRecordError) Unwrap() error { return IO }
+
 // DecodeRecord reads what Encode writes. A record that it cannot read is an error that wraps IO.
 func DecodeRecord(b []byte) (Record, error) {
 	if len(b) < recordSize {
 		return Record{}, fmt.Errorf("record of %d bytes, want at least %d: %w", len(b), recordSize, IO)
+	}
+	if b[0] > recordVersion && b[0] <= recordVersion+laterVersions {
+		return Record{}, &LaterRecordError{b[0]}
 	}
 	if b[0] != recordVersion {
 		return Record{}, fmt.Errorf("record of version %d, this release reads %d: %w", b[0], recordVersion, IO)

@@ -64,6 +64,17 @@ func TestRecordRefused(t *testing.T) {
 	}
 }
 
+func TestRecordOfALaterReleaseIsNotTakenForDamage(t *testing.T) {
+	good := Record{ID: 5, Created: time.Unix(1, 1)}.Encode()
+	var later *LaterRecordError
+	if _, err := DecodeRecord(append([]byte{2}, good[1:]...)); !errors.As(err, &later) || later.Version != 2 {
+		t.Errorf("version 2: %v", err)
+	}
+	if _, err := DecodeRecord(append([]byte{200}, good[1:]...)); errors.As(err, &later) {
+		t.Errorf("version 200: %v, want damage", err)
+	}
+}
+
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(Record{ID: 5, Created: time.Unix(1, 1), PID: 3}.Encode())
 	f.Add([]byte("\x01short"))

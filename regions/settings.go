@@ -12,9 +12,34 @@ import (
 // Accounts answers the books of who was promised what.
 func (m *Manager) Accounts() *accounts.Book { return m.accounts }
 
+// SetDirectoryDefaults sets the limits of directories that have none of their own, by their path from the root: now, and
+// when they are made or found. Nil is none.
+func (m *Manager) SetDirectoryDefaults(of func(path string) Limits) {
+	m.settings.Lock()
+	defer m.settings.Unlock()
+	switch {
+	case of != nil:
+		m.defaults.Store(&of)
+	case m.defaults.Swap(nil) == nil:
+		return
+	}
+	for _, s := range m.accounts.Accounts(accounts.OfDirectory) {
+		m.restoreSettings(NodeID(s.ID))
+	}
+}
+
+// defaultLimits answers the limits of a directory that has none of its own.
+func (m *Manager) defaultLimits(dir NodeID) Limits {
+	of := m.defaults.Load()
+	if of == nil || dir == RootNode {
+		return Limits{}
+	}
+	return (*of)(m.Path(dir))
+}
+
 // restoreSettings takes what a directory's attributes say. What cannot be read any more holds no longer.
 func (m *Manager) restoreSettings(dir NodeID) {
-	var s accounts.Settings
+	s := accounts.Settings{Limits: m.defaultLimits(dir)}
 	for _, name := range []string{LimitXattr, WritesXattr, OvercommitXattr} {
 		value, err := m.Arena.Getxattr(dir, name)
 		if err != nil {
@@ -24,9 +49,10 @@ func (m *Manager) restoreSettings(dir NodeID) {
 			s = next
 		}
 	}
-	if s != (accounts.Settings{}) {
-		m.accounts.SetSettings(accounts.Node(dir), s, true)
+	if dir != RootNode && m.accounts.Settings(accounts.Node(dir)) == s {
+		return
 	}
+	m.accounts.SetSettings(accounts.Node(dir), s, true)
 }
 
 // restoreSubjects takes the limits of users, groups and processes from the root's attribute.
@@ -176,6 +202,9 @@ func (m *Manager) set(node NodeID, name string, value []byte, store func() error
 	next, err := settings(old, name, value)
 	if err != nil {
 		return invalid(err)
+	}
+	if name == LimitXattr && value == nil {
+		next.Limits = m.defaultLimits(node)
 	}
 	if name == LimitXattr && NodeID(n) == RootNode && next.Limits.Bytes != 0 {
 		return &Refusal{Code: Invalid, Reason: "the bytes of the mount are its size", Remedy: "echo size=16G > .ctl/config"}

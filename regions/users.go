@@ -34,6 +34,7 @@ type user struct {
 	opens, writers int32
 	forgotten      bool // the kernel forgot the node before the last release arrived
 	wrote          bool // it was open for writing: what it holds may have grown unseen
+	idle           bool // it stands in the ring of idle regions
 }
 
 func newUsers(probe func(NodeID) (bool, error)) *users {
@@ -129,12 +130,16 @@ func (u *users) released(n NodeID, writer bool) (forgotten bool) {
 	}
 	last := x.opens == 0
 	forgotten = last && x.forgotten
+	enters := last && u.probe != nil && !x.idle
+	if enters {
+		x.idle = true
+	}
 	if last && u.probe == nil {
 		u.freeLocked(s, n)
 	}
 	s.mu.Unlock()
-	if last && u.probe != nil {
-		u.settle(u.makeIdle(n))
+	if enters {
+		u.leaveIdle(u.makeIdle(n))
 	}
 	return forgotten
 }
@@ -170,6 +175,17 @@ func (u *users) makeIdle(n NodeID) NodeID {
 	u.idle[u.next] = n
 	u.next = (u.next + 1) % idleRegions
 	return oldest
+}
+
+// leaveIdle settles a region that fell out of the ring. One that is used again enters with its next release.
+func (u *users) leaveIdle(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	if x := s.users[n]; x != nil {
+		x.idle = false
+	}
+	s.mu.Unlock()
+	u.settle(n)
 }
 
 // settle forgets n if nobody holds it, and answers whether somebody does.

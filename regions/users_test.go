@@ -59,6 +59,30 @@ func TestUseCountsDescriptors(t *testing.T) {
 	}
 }
 
+// A region that is opened and closed again and again stands among the idle ones once, and costs no probe.
+func TestHotRegionIsIdleOnce(t *testing.T) {
+	k := &kernel{}
+	u := k.users()
+	for range 3 * idleRegions {
+		u.opened(5, false)
+		u.released(5, false)
+	}
+	for n := range NodeID(idleRegions - 1) {
+		u.opened(10+n, false)
+		u.released(10+n, false)
+	}
+	if len(k.calls) != 0 {
+		t.Errorf("the kernel was asked %d times although there is room for all", len(k.calls))
+	}
+	for n := range NodeID(2) {
+		u.opened(1<<40+n, false)
+		u.released(1<<40+n, false)
+	}
+	if !slices.Equal(k.freed, []NodeID{5, 10}) {
+		t.Errorf("freed %v, want the two that were released first", k.freed)
+	}
+}
+
 // TestMappedRegionStaysInUse: a release is not the end of a use.
 func TestMappedRegionStaysInUse(t *testing.T) {
 	k := &kernel{held: map[NodeID]bool{5: true}}

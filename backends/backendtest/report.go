@@ -19,6 +19,8 @@ var reports = []check{
 	{"ResizeBelowUse", resizeBelowUse},
 	{"Walk", walk},
 	{"WalkEnds", walkEnds},
+	{"Survey", survey},
+	{"SurveyEnds", surveyEnds},
 }
 
 func properties(x *tree) {

@@ -4,6 +4,7 @@ package tmpfs
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -56,6 +57,7 @@ var (
 	_ regions.Copier     = (*Arena)(nil)
 	_ regions.Resizer    = (*Arena)(nil)
 	_ regions.Pather     = (*Arena)(nil)
+	_ regions.Surveyor   = (*Arena)(nil)
 )
 
 // Close gives up the arena's descriptors. Its memory stays with its mount.
@@ -71,6 +73,20 @@ func (a *Arena) Close() error {
 
 // Root answers the descriptor of the root directory, for who hands it to another process.
 func (a *Arena) Root() int { return a.root }
+
+// Newest answers the number of the newest node that there is, by making one that is gone at once; 0 if it cannot be made.
+func (a *Arena) Newest() uint32 {
+	fd, err := unix.Openat(a.root, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	var at regions.Attr
+	if stat(fd, "", &at) != nil {
+		return 0
+	}
+	return uint32(at.Ino)
+}
 
 // inner answers the kernel's name for a node: the arena's root has one of its own.
 func (a *Arena) inner(n regions.NodeID) regions.NodeID {
@@ -178,6 +194,13 @@ func (a *Arena) Pinned() int {
 	a.pinMu.Lock()
 	defer a.pinMu.Unlock()
 	return len(a.pins)
+}
+
+// Pins answers the nodes that are kept by a descriptor.
+func (a *Arena) Pins() []regions.NodeID {
+	a.pinMu.Lock()
+	defer a.pinMu.Unlock()
+	return slices.Collect(maps.Keys(a.pins))
 }
 
 // roomForPin refuses what would need one more pin than there may be. Anybody can hold nodes without names, and must not

@@ -45,9 +45,6 @@ func (a *Arena) Descriptor(n regions.NodeID, path bool) (int, error) {
 	return fd, code(err)
 }
 
-// Unpin lets go of what keeps a nameless node alive, because something else does.
-func (a *Arena) Unpin(n regions.NodeID) { a.Drop(n) }
-
 // InUse asks with a lease: a write lease is refused while there is any other open or mapping (fcntl(2), F_SETLEASE;
 // Linux fs/locks.c, check_conflicting_open). It is given back at once, by the close.
 func (a *Arena) InUse(n regions.NodeID) (bool, error) {

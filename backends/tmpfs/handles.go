@@ -3,7 +3,6 @@
 package tmpfs
 
 import (
-	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -63,18 +62,12 @@ func (l *handles) open(n regions.NodeID, flags int) (int, error) {
 		return unix.Openat(l.root, ".", flags|unix.O_CLOEXEC, 0)
 	}
 	h := fileHandle{bytes: handleBytes, kind: handleKind, gen: n.Generation(), ino: n.Ino()}
-	for {
-		fd, _, e := unix.Syscall(unix.SYS_OPEN_BY_HANDLE_AT, uintptr(l.root), uintptr(unsafe.Pointer(&h)),
-			uintptr(flags|unix.O_CLOEXEC))
-		switch e {
-		case 0:
-			return int(fd), nil
-		case unix.EAGAIN: // another thread's lease probe (InUse), for as long as it takes to close a descriptor
-			runtime.Gosched()
-		default:
-			return -1, e
-		}
+	fd, _, e := unix.Syscall(unix.SYS_OPEN_BY_HANDLE_AT, uintptr(l.root), uintptr(unsafe.Pointer(&h)),
+		uintptr(flags|unix.O_CLOEXEC))
+	if e != 0 {
+		return -1, e
 	}
+	return int(fd), nil
 }
 
 func (l *handles) dirFlags() int { return unix.O_RDONLY | unix.O_DIRECTORY }

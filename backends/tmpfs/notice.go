@@ -18,7 +18,7 @@ import (
 var _ regions.Noticer = (*Arena)(nil)
 
 // noticePause is how long events are left to gather: the kernel makes one of many writes to the same file.
-const noticePause = time.Millisecond
+const noticePause = 5 * time.Millisecond
 
 // Notice calls fn with each region that was written to by write(2), by whomever, a moment after. Stores to a mapping are
 // not told. It ends when the answer is closed. It needs CAP_SYS_ADMIN and CONFIG_FANOTIFY.

@@ -23,8 +23,11 @@ func Place(point string, uid int) string {
 	if uid != 0 {
 		base = fmt.Sprintf("/dev/shm/shmfs-%d", uid)
 	}
-	return filepath.Join(base, placeName(point), "arena")
+	return filepath.Join(base, placeName(point), arenaName)
 }
+
+// arenaName is the last name of every place.
+const arenaName = "arena"
 
 // placeName makes one name of a path: readable, and no two paths alike.
 func placeName(point string) string {

@@ -26,9 +26,9 @@ func newApp(sh *shell) *cli.App {
 		Flags:                     []cli.Flag{helpFlag(), versionFlag()},
 		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
 		Commands: []*cli.Command{
-			mountCommand(sh), umountCommand(sh), upgradeCommand(sh), lsCommand(sh), showCommand(sh), statsCommand(sh), limitsCommand(sh),
-			usageCommand(sh), eventsCommand(sh), setCommand(sh), gcCommand(sh), doctorCommand(sh),
-			configCommand(sh), versionCommand(sh), completionCommand(sh), manCommand(sh), helpCommand(sh),
+			mountCommand(sh), umountCommand(sh), upgradeCommand(sh), lsCommand(sh), showCommand(sh), statsCommand(sh),
+			limitsCommand(sh), usageCommand(sh), eventsCommand(sh), setCommand(sh), gcCommand(sh), doctorCommand(sh),
+			fsckCommand(sh), configCommand(sh), versionCommand(sh), completionCommand(sh), manCommand(sh), helpCommand(sh),
 		},
 	}
 	app.Action = func(c *cli.Context) error {

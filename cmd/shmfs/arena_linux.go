@@ -36,7 +36,7 @@ func (s *serving) openArena(ctx context.Context) error {
 	case os.Geteuid() != 0:
 		s.arena, err = tmpfs.Directory(o.Dir)
 	case s.found:
-		s.arena, err = adopt(o)
+		s.arena, err = adopt(o, &c, c.Size.Of(s.ram))
 	default:
 		s.arena, err = tmpfs.Mount(o)
 	}
@@ -54,10 +54,9 @@ func physical(c *policy.Config, size int64) int64 {
 	return size + min(c.Headroom(size), regions.Unlimited-size)
 }
 
-// manage puts a manager before the arena, with the limits of the configuration.
+// manage gives the manager the limits of the configuration.
 func (s *serving) manage() {
 	c := s.options.config
-	s.manager = regions.NewManager(s.arena)
 	s.keepHouse()
 	if s.ledger != nil {
 		s.manager.SetEvents(events.New(s.ledger.LastEvent(), s.ledger.SetLastEvent))
@@ -84,6 +83,11 @@ func (s *serving) limit(c policy.Config) {
 		if l, err := policy.ParseLimit(text); err == nil { // which Validate has seen
 			book.SetDefaults(kind, l)
 		}
+	}
+	if all, err := policy.ParseDirectoryLimits(c.DirectoryLimit); err == nil && all != nil {
+		s.manager.SetDirectoryDefaults(func(path string) regions.Limits { return policy.LimitOf(all, path) })
+	} else {
+		s.manager.SetDirectoryDefaults(nil)
 	}
 	if w, err := regions.ParseWrites(string(c.Writes)); err == nil {
 		book.SetHabits(w, c.Overcommit)
@@ -126,15 +130,26 @@ func vacant(path string) bool {
 
 // adopt takes an arena over, and gives it the limits that are asked for now. Huge pages and NUMA policy stay as they
 // were made.
-func adopt(o tmpfs.Options) (*tmpfs.Arena, error) {
+func adopt(o tmpfs.Options, c *policy.Config, size int64) (*tmpfs.Arena, error) {
 	a, err := tmpfs.Attach(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := resize(a, o.Bytes, o.Nodes); err != nil {
+	if err := resize(roomy{a, c}, size, o.Nodes); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
+}
+
+// roomy is an arena whose size is what may be promised.
+type roomy struct {
+	*tmpfs.Arena
+	config *policy.Config
+}
+
+// Resize gives it the headroom that belongs to a size.
+func (r roomy) Resize(bytes, nodes int64) error {
+	return r.Arena.Resize(physical(r.config, bytes), nodes)
 }
 
 // arenaFailure says what an error of making the arena means. The option mpol is refused for a node that the machine does

@@ -27,6 +27,9 @@ func (s *serving) await(ctx context.Context, done <-chan struct{}) {
 		case sig := <-s.signals:
 			if sig == syscall.SIGHUP {
 				s.reload()
+				if s.reloaded != nil {
+					s.reloaded()
+				}
 				continue
 			}
 			refused = s.leave(refused)
@@ -74,6 +77,11 @@ func (s *serving) reload() {
 		s.log.Warn("nothing to read again: mounted without a configuration file")
 		return
 	}
+	s.refresh()
+}
+
+// refresh puts into effect what the configuration file and the command line say now.
+func (s *serving) refresh() {
 	next, err := s.options.read()
 	if err != nil {
 		s.log.Error("the configuration stays as it is", "reason", err.Error(), "remedy", remedyOf(err))
@@ -91,7 +99,7 @@ func (s *serving) reload() {
 }
 
 // limitingKeys are those that limit takes.
-var limitingKeys = []string{"writes", "overcommit", "user_limit", "group_limit", "owner_limit"}
+var limitingKeys = []string{"writes", "overcommit", "user_limit", "group_limit", "owner_limit", "directory_limit"}
 
 // apply puts changed keys into effect. Whether the regions are kept is looked at when the mount ends.
 func (s *serving) apply(next policy.Config, changed []string) error {

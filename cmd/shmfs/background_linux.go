@@ -53,7 +53,7 @@ func (linuxMounter) start(ctx context.Context, o mountOptions) (mounted, error) 
 		return mounted{}, err
 	}
 	defer in.Close()
-	last, err := memoryFile()
+	last, err := memoryFile("stderr")
 	if err != nil {
 		out.Close()
 		return mounted{}, err
@@ -72,12 +72,12 @@ func (linuxMounter) start(ctx context.Context, o mountOptions) (mounted, error) 
 	return await(ctx, cmd, in, last)
 }
 
-func memoryFile() (*os.File, error) {
-	fd, err := unix.MemfdCreate("stderr", unix.MFD_CLOEXEC)
+func memoryFile(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
-	return os.NewFile(uintptr(fd), "stderr"), nil
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // end asks a server to take back what it has mounted and to end; one that does not listen is killed.

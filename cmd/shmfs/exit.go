@@ -26,6 +26,7 @@ const (
 	exitNotFound             // no such region, no such mount
 	exitNoAnswer             // the server does not answer
 	exitMissing              // doctor found something missing
+	exitLeft                 // the mount goes on without this process
 	numExitCodes
 )
 
@@ -45,6 +46,7 @@ var exitMeanings = [numExitCodes]string{
 	exitNotFound:    "no such region, or no shmfs mounted there",
 	exitNoAnswer:    "the server does not answer",
 	exitMissing:     "doctor: something that shmfs needs is missing",
+	exitLeft:        "mount --restartable: ended by SIGTERM; the mount goes on with the next start",
 }
 
 // failure is an error with an exit code, a reason of one line, and what can be done about it.
@@ -71,9 +73,12 @@ func usageError(remedy, format string, args ...any) error {
 // codeOf answers the exit code of an error.
 func codeOf(err error) exitCode {
 	var f *failure
+	var fsck *fsckOutcome
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &fsck):
+		return fsck.code
 	case errors.As(err, &f):
 		return f.code
 	case errors.Is(err, errors.ErrUnsupported):
@@ -114,3 +119,13 @@ func remedyOf(err error) string {
 
 // oneLine keeps a reason on one line, whatever the name in it.
 func oneLine(s string) string { return escaped(strings.TrimSpace(s)) }
+
+// fsckOutcome is an error that ends the process with a code of fsck(8).
+type fsckOutcome struct {
+	code exitCode
+	err  error
+}
+
+func (o *fsckOutcome) Error() string { return o.err.Error() }
+
+func (o *fsckOutcome) Unwrap() error { return o.err }

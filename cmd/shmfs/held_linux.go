@@ -33,7 +33,8 @@ func (s *serving) serveHeld(ctx context.Context) error {
 	}
 	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(s.signals)
-	s.options.behind, s.point, s.found, s.restarts = h.Behind, h.Point, h.Found, h.Restarts
+	s.options.behind, s.point, s.found, s.restarts, s.keepers = h.Behind, h.Point, h.Found, h.Restarts, h.Keepers
+	s.program = h.Program
 	var out *os.File
 	if h.Ready > 0 {
 		out = inherited(h.Ready, "ready")
@@ -66,17 +67,33 @@ func (s *serving) takeOver(ctx context.Context, h held) error {
 	if err := s.attachArena(h.Arena); err != nil {
 		return err
 	}
-	if text := s.ledger.Config(); text != nil {
-		if s.options.config, err = policy.Parse("the configuration of the last server", text); err != nil {
-			return err
-		}
+	if s.ledger.Newest() == 0 {
+		s.ledger.SetNewest(s.arena.Newest())
 	}
-	s.manage()
+	s.manager = regions.NewManager(s.arena)
 	if err := s.adopt(ctx); err != nil {
 		return err
 	}
+	if err := s.ledger.Claim(); err != nil {
+		return err
+	}
+	if err := s.effective(); err != nil {
+		return err
+	}
+	s.manage()
 	s.current = policy.NewCurrent(s.options.config, s.apply)
 	return s.connect(h.Connection)
+}
+
+// effective makes the configuration that of the last server; the first one writes its own down.
+func (s *serving) effective() (err error) {
+	text := s.ledger.Config()
+	if text == nil {
+		return s.ledger.SetConfig(s.options.config.Encode())
+	}
+	s.options.config, err = policy.Parse("the configuration of the last server", text)
+	s.level.Set(s.options.config.LogLevel)
+	return err
 }
 
 // attachArena opens the arena anew, through the keeper's descriptor: it may be mounted nowhere.
@@ -96,10 +113,11 @@ func (s *serving) attachArena(fd int) (err error) {
 // first answers, where an earlier server was interrupted.
 func (s *serving) adopt(ctx context.Context) error {
 	if !s.resumed() || !s.manager.Properties().Stateless {
-		_, err := s.manager.Adopt(ctx)
-		if err == nil && s.found && !s.resumed() {
-			err = s.manager.FindUsers(ctx) // clients of a mount before this one
+		adopt := s.manager.Adopt
+		if s.found && !s.resumed() {
+			adopt = s.manager.AdoptUsed // by clients of a mount before this one
 		}
+		_, err := adopt(ctx)
 		return err
 	}
 	s.manager.Expect()
@@ -111,13 +129,17 @@ func (s *serving) resumed() bool { return s.restarts > 0 }
 
 // serveOn serves, and tells the keeper and who waits for the first server.
 func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
-	tether, err := keeper.Attach(h.Tether, s.well, func() { os.Exit(exitOrphaned) })
+	tether, err := keeper.Attach(h.Tether, s.well, func() {
+		s.ledger.Orphaned(time.Now())
+		os.Exit(exitOrphaned)
+	})
 	if err != nil {
 		return err
 	}
+	s.reloaded = func() { tether.Reloaded() }
 	if s.resumed() {
 		s.caughtUp = make(chan struct{})
-		s.gap = time.Since(time.Unix(0, h.Died))
+		s.gap = h.sinceDeath()
 		s.manager.Events().Add(events.Event{Kind: events.ServerRestarted, Time: time.Now(),
 			Reason: fmt.Sprintf("nobody served for %s; what the last server told and nobody read is lost", s.gap)})
 	}
@@ -128,7 +150,11 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 				s.catchUp(ctx)
 			}()
 		}
-		if err := tether.Ready(s.server.Resumable()); err != nil {
+		if h.Renewed {
+			s.refresh()
+		}
+		how, _ := s.well()
+		if err := tether.Ready(s.server.Resumable(), how); err != nil {
 			return err
 		}
 		if out == nil {
@@ -140,6 +166,9 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 		}
 		return err
 	})
+	if broken := (*brokenError)(nil); errors.As(err, &broken) {
+		return err
+	}
 	if err == nil {
 		err = s.end()
 	}
@@ -160,17 +189,15 @@ func (s *serving) catchUp(ctx context.Context) {
 	}
 }
 
-// well is what the keeper asks of a server that has requests waiting.
-func (s *serving) well() bool {
-	_, err := s.manager.Usage(regions.RootNode)
-	return err == nil
-}
+// well is what the keeper asks every second: whether this server works, and how it is.
+func (s *serving) well() (string, bool) { return control.Summary(s.manager) }
 
 func (s *serving) keeperStats() control.KeeperStats {
 	if s.ledger == nil {
 		return control.KeeperStats{}
 	}
 	return control.KeeperStats{
-		PID: s.ledger.Keeper(), Restarts: s.restarts, Gap: s.gap,
+		PID: s.ledger.Keeper(), Restarts: s.restarts, Keepers: s.keepers, Gap: s.gap, Program: s.program,
+		Ledger: s.ledger.Layout().Version, Oldest: s.ledger.Layout().Oldest,
 	}
 }

@@ -46,9 +46,10 @@ func writeHelp(w io.Writer, p *page) error {
 	}
 	t.commands(p.children)
 	t.flags(p.flags)
-	if len(p.children) > 0 && !strings.Contains(p.path, " ") {
+	switch {
+	case len(p.children) > 0 && !strings.Contains(p.path, " "):
 		t.exitCodes()
-	} else {
+	case p.path != fsckPath: // which has its own
 		t.printf("\nExit codes: shmfs --help\n")
 	}
 	_, err := io.WriteString(w, t.String())

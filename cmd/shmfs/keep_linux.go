@@ -30,21 +30,42 @@ type held struct {
 	Place      int    `json:"place,omitempty"` // the lock of the arena's place; 0 for none
 	Ready      int    `json:"ready,omitempty"` // where the first server says that it is ready
 	Point      string `json:"point"`
-	Found      bool   `json:"found,omitempty"`  // the arena was there before
-	Behind     bool   `json:"behind,omitempty"` // nobody is at a terminal
+	Found      bool   `json:"found,omitempty"`   // the arena was there before
+	Behind     bool   `json:"behind,omitempty"`  // nobody is at a terminal
+	Renewed    bool   `json:"renewed,omitempty"` // what is asked for has changed since the last keeper began
 	Restarts   uint64 `json:"restarts,omitempty"`
-	Died       int64  `json:"died,omitempty"` // when the last server died, in ns since 1970; 0 for the first
+	Keepers    uint64 `json:"keepers,omitempty"`
+	Died       int64  `json:"died,omitempty"`    // when the last server died, in ns since 1970; 0 for the first
+	Stopped    int64  `json:"stopped,omitempty"` // the same by a clock that nobody sets (CLOCK_MONOTONIC)
+	Program    string `json:"program,omitempty"` // on disk
+}
+
+// sinceDeath is how long ago the last server died.
+func (h held) sinceDeath() time.Duration {
+	if h.Stopped == 0 { // the keeper is of an earlier release
+		return time.Since(time.Unix(0, h.Died))
+	}
+	return time.Duration(monotonic() - h.Stopped)
+}
+
+// monotonic is the time in ns that all processes of a machine have in common, and that nobody sets.
+func monotonic() int64 {
+	var t unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // cannot fail
+	return t.Nano()
 }
 
 // kept is a keeper's side of a mount.
 type kept struct {
 	*serving
-	program    string // on disk
 	connection *os.File
 	ledger     *os.File
 	arena      *os.File
 	ready      *os.File    // for the first server that comes to it
 	told       atomic.Bool // it has said that it is ready
+	died       time.Time   // when a server of an earlier keeper did; zero for none
+	state      state
+	stateFile  *os.File // what the next keeper reads of it
 }
 
 // hold opens the arena and mounts; it undoes what it did if one of them fails.
@@ -60,19 +81,14 @@ func (s *serving) hold(ctx context.Context) error {
 	return nil
 }
 
-// keep has the mount served by other processes until it has ended.
+// keep has the mount served by other processes until it has ended, or is left to the next keeper.
 func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
-	k := &kept{serving: s, connection: os.NewFile(uintptr(s.connection), "/dev/fuse")}
-	fd, err := ledger.Create()
+	k, err := s.take()
 	if err != nil {
-		return errors.Join(err, k.connection.Close(), s.takeAway())
-	}
-	k.ledger = os.NewFile(uintptr(fd), "ledger")
-	defer k.ledger.Close()
-	k.arena = os.NewFile(uintptr(s.arena.Root()), "arena")
-	if k.program, err = os.Executable(); err != nil {
 		return err
 	}
+	defer k.ledger.Close()
+	defer k.stateFile.Close()
 	in, out, err := os.Pipe()
 	if err != nil {
 		return err
@@ -83,14 +99,51 @@ func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
 	err = keeper.New(keeper.Options{
 		Connection: k.connection, Command: k.command, Signals: s.signals, Renew: renewSignal,
 		Abort: s.options.config.OnCrashLoop == policy.CrashLoopAbort, Deaths: s.options.crashes, Log: s.log,
+		Died: k.died, Heard: k.heard, Leave: k.leave,
 	}).Run()
 	k.ready.Close() // tell has read all that was said, or there is nothing to read
-	if failed := <-told; failed != nil {
+	failed := <-told
+	if errors.Is(err, keeper.ErrLeft) {
+		return k.left()
+	}
+	k.forget()
+	if failed != nil {
 		return errors.Join(failed, s.takeAway())
 	}
 	s.arena, s.served = nil, true // the last server closed it, or it is left for the next mount
 	s.place = nil
 	return err
+}
+
+// take makes a keeper of what was mounted, or of what the last one stored.
+func (s *serving) take() (k *kept, err error) {
+	k = &kept{serving: s}
+	if s.stored != nil {
+		k.connection, k.ledger, k.arena, k.stateFile = s.stored.connection, s.stored.ledger, s.stored.arena, s.stored.stateFile
+		k.state, k.died = s.stored.state, s.stored.died
+	} else {
+		k.connection = os.NewFile(uintptr(s.connection), "/dev/fuse")
+		k.arena = os.NewFile(uintptr(s.arena.Root()), "arena")
+		k.state = state{Asked: s.options.point, Point: s.point, Said: string(s.options.config.Encode())}
+		if err := k.create(); err != nil {
+			return nil, errors.Join(err, k.connection.Close(), s.takeAway())
+		}
+	}
+	k.program, err = os.Executable()
+	return k, err
+}
+
+// create makes the memory files of a mount that begins.
+func (k *kept) create() error {
+	fd, err := ledger.Create()
+	if err != nil {
+		return err
+	}
+	k.ledger = os.NewFile(uintptr(fd), "ledger")
+	if k.stateFile, err = memoryFile("shmfs-state"); err != nil {
+		return errors.Join(err, k.ledger.Close())
+	}
+	return k.state.write(k.stateFile)
 }
 
 // tell reads what the first server says, and hands it on.
@@ -114,7 +167,7 @@ func (k *kept) command(tether *os.File, died time.Time, fresh bool) *exec.Cmd {
 	if fresh {
 		cmd = exec.Command(k.program)
 	}
-	h := held{Point: k.point, Found: k.found, Behind: k.options.behind}
+	h := held{Point: k.point, Found: k.found, Behind: k.options.behind, Keepers: k.state.Keepers, Program: k.program}
 	pass := func(f *os.File) int {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 		return firstExtraFile + len(cmd.ExtraFiles) - 1
@@ -125,10 +178,15 @@ func (k *kept) command(tether *os.File, died time.Time, fresh bool) *exec.Cmd {
 	}
 	if !k.told.Load() {
 		h.Ready = pass(k.ready)
+		h.Renewed = k.stored != nil && k.stored.renewed
 	}
 	if !died.IsZero() {
-		k.restarts++
-		h.Died, h.Restarts = died.UnixNano(), k.restarts
+		k.state.Restarts++
+		h.Died, h.Restarts = died.UnixNano(), k.state.Restarts
+		h.Stopped = monotonic() - int64(time.Since(died))
+		if err := k.state.write(k.stateFile); err != nil {
+			k.log.Error("the next keeper will count wrongly", "reason", err.Error())
+		}
 	}
 	text, err := json.Marshal(h)
 	if err != nil {

@@ -33,11 +33,15 @@ func run(ctx context.Context, sh *shell, args []string) int {
 func execute(ctx context.Context, sh *shell, args []string) error {
 	app := newApp(sh)
 	a, err := arrange(app, args)
-	if err != nil {
-		return err
-	}
-	if a.help {
+	switch {
+	case err != nil:
+	case a.help:
 		return writeHelp(sh.out, newPage(app).find(a.path))
+	default:
+		err = adrift(app.RunContext(ctx, a.args))
 	}
-	return adrift(app.RunContext(ctx, a.args))
+	if a.path == fsckPath {
+		return asFsck(err)
+	}
+	return err
 }

@@ -35,6 +35,7 @@ type world struct {
 	finder   *fakeFinder
 	mounts   *fakeMounter
 	trials   *fakeTrials
+	checks   *fakeChecker
 }
 
 func newWorld() *world {
@@ -43,10 +44,11 @@ func newWorld() *world {
 			"proc/meminfo": {Data: []byte("MemTotal:       16777216 kB\nMemAvailable:   12582912 kB\n")},
 		},
 		finder: &fakeFinder{}, mounts: &fakeMounter{}, trials: &fakeTrials{},
+		checks: &fakeChecker{},
 	}
 	w.shell = &shell{
 		in: strings.NewReader(""), out: &w.out, err: &w.err, goos: "linux", root: w.root, now: testNow,
-		finder: w.finder, mounter: w.mounts, unmounter: w.mounts, trials: w.trials,
+		finder: w.finder, mounter: w.mounts, unmounter: w.mounts, trials: w.trials, checker: w.checks, programs: w.mounts,
 	}
 	return w
 }
@@ -98,6 +100,19 @@ type fakeMounter struct {
 	err     error            // of start and serve
 	refuse  map[string]error // of the rest, by name
 	used    []string         // what is in use of what a dead mount left
+	onDisk  build            // what the program on disk says of itself
+	other   bool             // whether processes run another one
+}
+
+func (f *fakeMounter) ask(_ context.Context, program string) (build, error) {
+	f.log = append(f.log, "ask "+program)
+	return f.onDisk, f.refuse["ask"]
+}
+
+func (f *fakeMounter) runs(int, string) (bool, error) { return !f.other, nil }
+
+func (f *fakeMounter) programOf(pid int) (string, error) {
+	return fmt.Sprint("/proc/", pid, "/exe"), f.refuse["programOf"]
 }
 
 func (f *fakeMounter) start(_ context.Context, o mountOptions) (mounted, error) {

@@ -24,7 +24,11 @@ within five seconds detaches a mount that is busy. SIGHUP reads the configuratio
 What is not said comes from the configuration file, if there is one, and from the defaults. Options of -o go over the
 file, --set over those, flags of their own over all.
 
-An ordinary user mounts with fusermount3, and gets a directory of his own under /dev/shm as the arena.`,
+An ordinary user mounts with fusermount3, and gets a directory of his own under /dev/shm as the arena.
+
+In the foreground it tells the service manager that started it, if one did (systemd's Type=notify), when it is ready, how
+it is, and that it is alive. With --restartable it also gives the mount into the manager's descriptor store: SIGTERM then
+ends the processes and not the mount, the next start goes on with it, and shmfs umount ends it.`,
 			"shmfs mount /mnt/shm --size 8G",
 			"shmfs mount /mnt/shm --config /etc/shmfs.toml --foreground",
 			"mount -t shmfs none /mnt/shm -o size=8G",
@@ -48,6 +52,7 @@ type mountOptions struct {
 	logFile    string
 	foreground bool
 	replace    bool
+	restart    bool // the service manager keeps the mount between two processes
 	json       bool
 	quiet      bool   // do not say that it is mounted
 	remount    bool   // change the mount that is there
@@ -67,6 +72,8 @@ func mountFlags(o *mountOptions) []cli.Flag {
 		&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, Usage: "stay in the foreground, log to stderr",
 			Destination: &o.foreground},
 		&cli.BoolFlag{Name: "replace", Usage: "take the place of a mount that has lost its server", Destination: &o.replace},
+		&cli.BoolFlag{Name: "restartable", Destination: &o.restart,
+			Usage: "let the service manager keep the mount, so that this process can end and be started again"},
 		&cli.StringFlag{Name: "log-file", Usage: "append the log to a `FILE`; in the background it goes to syslog otherwise",
 			Destination: &o.logFile},
 		jsonFlag(&o.json, "one object with mount_point, mode, reason, size_bytes, server_pid, regions_adopted, warnings"),
@@ -95,6 +102,9 @@ func (o *mountOptions) complete(c *cli.Context) error {
 	o.overrides, o.behind = said(c), o.readyFD > 0
 	if err := o.configure(); err != nil {
 		return err
+	}
+	if o.restart && !o.foreground && o.held == "" {
+		return usageError("a service manager starts it: shmfs mount --foreground --restartable", "--restartable needs --foreground")
 	}
 	if o.remount {
 		return usageError("mount -o remount,... calls the mount helper", "option remount: for mount(8) only")

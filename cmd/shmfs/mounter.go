@@ -14,6 +14,16 @@ type mounter interface {
 	renew(keeper int) error
 }
 
+// programs knows what processes run, and what is on disk.
+type programs interface {
+	// ask runs a program on disk, and answers what it says of itself.
+	ask(ctx context.Context, program string) (build, error)
+	// runs answers whether a process runs a program on disk.
+	runs(pid int, program string) (bool, error)
+	// programOf answers the file that a process was started from.
+	programOf(pid int) (string, error)
+}
+
 // unmounter ends mounts on this machine.
 type unmounter interface {
 	// unmount takes a mount away; EBUSY while somebody uses it, unless lazy.

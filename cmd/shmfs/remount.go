@@ -23,11 +23,7 @@ func (o *mountOptions) apply(point string) error {
 	if err != nil {
 		return err
 	}
-	text, err := c.Config()
-	if err != nil {
-		return err
-	}
-	old, err := policy.Parse(".ctl/config", text)
+	old, err := configOf(c)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,9 +45,14 @@ type serving struct {
 	server    *gofuse.Server
 	ledger    *ledger.Ledger // nil without a keeper
 
+	service    *service      // who started this process, for a keeper in the foreground; nil for nobody
+	stored     *stored       // what the keeper before this one left; nil for nothing
 	connection int           // a keeper's
 	restarts   uint64        // servers that served before this one
+	keepers    uint64        // keepers that held the mount before this one
+	reloaded   func()        // tells the keeper that the configuration was read again; nil without one
 	gap        time.Duration // from the death of the last one to this one's service
+	program    string        // on disk; an upgrade starts it
 }
 
 // serve mounts, says when clients can use it, and serves until the mount has ended. On an error nothing is left.
@@ -62,15 +68,19 @@ func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready 
 	if err != nil {
 		return err
 	}
-	if s.point, err = checkPoint(ctx, sh, o); err != nil {
-		return err
-	}
 	begin, run := s.hold, s.keep
 	if o.noKeeper {
 		begin, run = s.begin, s.run
-	}
-	if err := begin(ctx); err != nil {
+	} else if err := s.findService(); err != nil {
 		return err
+	}
+	if s.stored == nil {
+		if s.point, err = checkPoint(ctx, sh, o); err != nil {
+			return err
+		}
+		if err := begin(ctx); err != nil {
+			return err
+		}
 	}
 	if o.behind {
 		err = leaveTerminal(file)
@@ -99,10 +109,11 @@ func (s *serving) begin(ctx context.Context) error {
 	if err := s.openArena(ctx); err != nil {
 		return err
 	}
-	s.manage()
+	s.manager = regions.NewManager(s.arena)
 	if err := s.adopt(ctx); err != nil {
 		return errors.Join(err, s.end())
 	}
+	s.manage()
 	s.current = policy.NewCurrent(s.options.config, s.apply)
 	fd, err := s.mount()
 	if err != nil {
@@ -167,13 +178,15 @@ func noFUSE(err error) error {
 // connect makes the tree with its control files, and answers the kernel's INIT.
 func (s *serving) connect(fd int) error {
 	var handles fs.HandleBook
+	var counters []atomic.Uint64
 	if s.ledger != nil {
-		handles = gofuse.Book{Ledger: s.ledger}
+		handles, counters = gofuse.Book{Ledger: s.ledger}, s.ledger.Counters()
 	}
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
 		Owner:     uint32(os.Geteuid()),
 		Handles:   handles,
+		Counters:  counters,
 		Control: control.New(control.Sources{
 			Tree:      func() *fs.Tree { return s.tree },
 			FrontEnd:  s.frontEnd,
@@ -230,9 +243,10 @@ func (s *serving) notice() (end func()) {
 func (s *serving) run(ctx context.Context, ready func(mounted) error) error {
 	defer s.notice()()
 	done := make(chan struct{})
+	var broken error
 	go func() {
 		defer close(done)
-		s.server.Serve()
+		broken = s.server.Serve()
 	}()
 	m := s.mounted()
 	_, reason := s.server.Mode()
@@ -247,9 +261,18 @@ func (s *serving) run(ctx context.Context, ready func(mounted) error) error {
 	s.served = true
 	defer s.care(ctx)()
 	s.await(ctx, done)
+	if broken != nil {
+		return &brokenError{broken}
+	}
 	s.log.Info("unmounted", "mount_point", s.point)
 	return nil
 }
+
+// brokenError says that a server cannot serve on, though the mount is there: another one may.
+type brokenError struct{ err error }
+
+func (e *brokenError) Error() string { return e.err.Error() }
+func (e *brokenError) Unwrap() error { return e.err }
 
 func (s *serving) mounted() mounted {
 	mode, reason := s.server.Mode()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"os"
@@ -20,7 +21,11 @@ type shell struct {
 	finder    finder
 	mounter   mounter
 	unmounter unmounter
+	checker   checker
+	programs  programs
 	trials    probe.Trials
+	// job answers what systemd is doing with a unit, "" for nothing.
+	job func(ctx context.Context, unit string) (string, error)
 }
 
 // newShell is the process's own.
@@ -34,7 +39,10 @@ func newShell() *shell {
 		finder:    newFinder(root),
 		mounter:   newMounter(),
 		unmounter: newUnmounter(),
+		checker:   newChecker(),
+		programs:  newPrograms(),
 		trials:    probe.Here(),
+		job:       jobOf,
 	}
 }
 

@@ -28,6 +28,8 @@ here only; where else it is mounted is listed, and the exit code says busy.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "lazy", Aliases: []string{"l"}, Destination: &o.lazy,
 				Usage: "detach it now, whoever holds it: what is mapped or open stays usable until it is let go"},
+			&cli.StringFlag{Name: "unit", Destination: &o.unit,
+				Usage: "as ExecStop= of a systemd `UNIT`: only if it is being stopped, not if it is restarted; what is busy is detached"},
 			&cli.BoolFlag{Name: "keep", Destination: &o.keep, Usage: "leave the regions for the next mount at the same place"},
 		},
 		Action: func(c *cli.Context) error {
@@ -44,12 +46,16 @@ type umountOptions struct {
 	path string
 	lazy bool
 	keep bool
+	unit string // of systemd
 }
 
 // endTime is how long a server may take to end after the unmount: it gives back all memory, some GiB a second.
 const endTime = 2 * time.Minute
 
 func (o umountOptions) run(ctx context.Context, sh *shell) error {
+	if o.unit != "" {
+		return o.forUnit(ctx, sh)
+	}
 	point, err := sh.finder.point(o.path)
 	if err != nil {
 		return err
@@ -58,9 +64,9 @@ func (o umountOptions) run(ctx context.Context, sh *shell) error {
 	switch {
 	case codeOf(err) == exitDead:
 		return o.bury(ctx, sh, point)
-	case err != nil && !o.lazy:
+	case err != nil && (o.keep || !o.lazy): // nobody can be told to keep the regions
 		return err
-	case o.keep && err == nil:
+	case o.keep:
 		return o.kept(ctx, sh, server)
 	case !o.lazy:
 		if err := o.inUse(ctx, sh, server); err != nil {
@@ -94,7 +100,7 @@ func (o umountOptions) bury(ctx context.Context, sh *shell, point string) error 
 
 // kept unmounts, and leaves the regions to the next mount. If it is busy, nothing is changed.
 func (o umountOptions) kept(ctx context.Context, sh *shell, s server) error {
-	before, err := s.setKeep("true")
+	before, err := ask(ctx, s.Mountpoint, func() (string, error) { return s.setKeep("true") })
 	if err != nil {
 		return err
 	}
@@ -134,13 +140,18 @@ func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
 	return s, err
 }
 
+// configOf answers the effective configuration of a mount.
+func configOf(c *control.Client) (policy.Config, error) {
+	text, err := c.Config()
+	if err != nil {
+		return policy.Config{}, err
+	}
+	return policy.Parse(".ctl/config", text)
+}
+
 // setKeep says whether the server leaves the regions where they are when it ends, and answers what held before.
 func (s server) setKeep(value string) (before string, err error) {
-	text, err := s.Config()
-	if err != nil {
-		return "", err
-	}
-	c, err := policy.Parse(".ctl/config", text)
+	c, err := configOf(s.Client)
 	if err != nil {
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/shmfs/shmfs/control"
+	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 )
 
 func upgradeCommand(sh *shell) *cli.Command {
@@ -18,8 +19,10 @@ func upgradeCommand(sh *shell) *cli.Command {
 		Usage:     "let the program on disk serve a mount, without unmounting it",
 		ArgsUsage: "MOUNTPOINT",
 		Description: describe(`The server is replaced by a new one, started from the file that the mount was started from.
-Clients notice nothing: requests wait some milliseconds, mapped memory not even that. If the program on disk cannot serve
-the mount, the one that ran goes on.`,
+Clients notice nothing: requests wait some milliseconds, mapped memory not even that. What servers hand on to each other
+has a layout, which is a release's own, or that of the one before: any two releases that follow each other can take over
+from each other, forth and back. A program that is farther away is refused before anything is changed, and one that cannot
+serve the mount is replaced by the one that ran.`,
 			"make install && shmfs upgrade /mnt/shm"),
 		Action: func(c *cli.Context) error {
 			if err := exactlyOne(c, "a mount point"); err != nil {
@@ -33,10 +36,12 @@ the mount, the one that ran goes on.`,
 // upgradeTime is how long a new server may take.
 const upgradeTime = 30 * time.Second
 
-// serverState is what an upgrade changes.
+// serverState is what an upgrade changes, and goes by.
 type serverState struct {
 	keeper, server, restarts int64
 	version                  string
+	program                  string // on disk
+	ledger                   ledger.Layout
 }
 
 func upgrade(ctx context.Context, sh *shell, path string) error {
@@ -52,11 +57,11 @@ func upgrade(ctx context.Context, sh *shell, path string) error {
 		return &failure{code: exitFailed, reason: point + " has no keeper: its server cannot be replaced",
 			remedy: "unmount with --keep, and mount again"}
 	}
-	if err := sh.mounter.renew(int(before.keeper)); err != nil {
-		if errors.Is(err, fs.ErrPermission) {
-			return notPermitted("upgrading "+point, err)
-		}
+	if err := before.suits(ctx, sh, point); err != nil {
 		return err
+	}
+	if err := sh.mounter.renew(int(before.keeper)); err != nil {
+		return upgradeFailure(point, err)
 	}
 	for end := sh.now().Add(upgradeTime); sh.now().Before(end); time.Sleep(pollTime) {
 		after, err := stateOf(ctx, point)
@@ -64,12 +69,55 @@ func upgrade(ctx context.Context, sh *shell, path string) error {
 			return err
 		}
 		if after.restarts > before.restarts {
-			_, err := fmt.Fprintf(sh.out, "%s is served by shmfs %s (pid %d), before by %s (pid %d)\n",
-				printable(point), after.version, after.server, before.version, before.server)
-			return err
+			return before.replaced(sh, point, after)
 		}
 	}
 	return &failure{code: exitNoAnswer, reason: "the server was not replaced", remedy: "see the log of the mount"}
+}
+
+func upgradeFailure(point string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return notPermitted("upgrading "+point, err)
+	}
+	return err
+}
+
+// suits asks the program on disk what it is, and refuses it if it cannot take over.
+func (s *serverState) suits(ctx context.Context, sh *shell, point string) (err error) {
+	if s.program == "" { // the keeper is of a release that does not say
+		if s.program, err = sh.programs.programOf(int(s.keeper)); err != nil {
+			return upgradeFailure(point, err)
+		}
+	}
+	next, err := sh.programs.ask(ctx, s.program)
+	if err != nil {
+		return &failure{code: exitFailed, reason: s.program + " does not say that it is shmfs; nothing was changed", err: err,
+			remedy: "see what is there: " + printable(s.program) + " version"}
+	}
+	next.Ledger = max(next.Ledger, 1)
+	if s.ledger.Readable(next.Ledger) {
+		return nil
+	}
+	return &failure{code: exitFailed,
+		reason: fmt.Sprintf("shmfs %s cannot take over from shmfs %s: it hands on in layout %d, and %s has layout %d; nothing was changed",
+			next.Version, s.version, next.Ledger, point, s.ledger.Version),
+		remedy: "install the release between the two first, and upgrade to that one\n" +
+			"or, when nobody uses it: shmfs umount --keep " + printable(point) + " && shmfs mount " + printable(point)}
+}
+
+// replaced tells which program serves now: if the new one could not, it is the one that ran.
+func (s *serverState) replaced(sh *shell, point string, after serverState) error {
+	ok, err := sh.programs.runs(int(after.server), s.program)
+	if err != nil {
+		return upgradeFailure(point, err)
+	}
+	if !ok {
+		return &failure{code: exitFailed, reason: s.program + " could not serve " + point + "; the program that ran goes on",
+			remedy: "the log of the mount says why"}
+	}
+	_, err = fmt.Fprintf(sh.out, "%s is served by shmfs %s (pid %d), before by %s (pid %d)\n",
+		printable(point), after.version, after.server, s.version, s.server)
+	return err
 }
 
 func stateOf(ctx context.Context, point string) (serverState, error) {
@@ -83,6 +131,11 @@ func stateOf(ctx context.Context, point string) (serverState, error) {
 			return serverState{}, err
 		}
 		v, err := c.Version()
-		return serverState{s.Int("keeper_pid"), s.Int("server_pid"), s.Int("restarts_total"), v.Text("version")}, err
+		return serverState{
+			keeper: s.Int("keeper_pid"), server: s.Int("server_pid"), restarts: s.Int("restarts_total"),
+			version: v.Text("version"), program: s.Text("program"),
+			// The first layout did not say so.
+			ledger: ledger.Layout{Version: uint32(max(1, s.Int("ledger_version"))), Oldest: uint32(max(1, s.Int("ledger_oldest")))},
+		}, err
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 )
 
 func versionCommand(sh *shell) *cli.Command {
@@ -16,7 +18,7 @@ func versionCommand(sh *shell) *cli.Command {
 		Name:        "version",
 		Usage:       "print the version of this program",
 		Description: describe("A mount's own version is in its file .ctl/version.", "shmfs version --json"),
-		Flags:       []cli.Flag{jsonFlag(&o.json, "one object with version, revision, go, os, arch")},
+		Flags:       []cli.Flag{jsonFlag(&o.json, "one object with version, revision, go, os, arch, and ledger, the layout of what servers hand on")},
 		Action: func(c *cli.Context) error {
 			if err := atMost(c, 0); err != nil {
 				return err
@@ -58,10 +60,12 @@ type build struct {
 	Go       string `json:"go"`
 	OS       string `json:"os"`
 	Arch     string `json:"arch"`
+	Ledger   uint32 `json:"ledger"` // version of the ledgers that it makes; a program of layout 1 does not say
 }
 
 func versionOf(info *debug.BuildInfo, ok bool) build {
-	b := build{Version: "unknown", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	b := build{Version: "unknown", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+		Ledger: ledger.ThisLayout().Version}
 	if !ok {
 		return b
 	}

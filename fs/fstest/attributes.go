@@ -163,8 +163,7 @@ func attrBlocks(t *testing.T, c Client) {
 }
 
 func attrUsage(t *testing.T, c Client) {
-	before, err := c.Usage(".")
-	ok(t, err)
+	before := steadyUsage(t, c)
 	f := opened(t, c, "f", 16)
 	ok(t, c.Mkdir("d", 0o755))
 	after, err := c.Usage("f")
@@ -186,6 +185,22 @@ func attrUsage(t *testing.T, c Client) {
 		ok(t, err)
 		return u.BytesUsed == before.BytesUsed
 	})
+}
+
+// steadyUsage answers the use when what was removed before is given back.
+func steadyUsage(t *testing.T, c Client) regions.Usage {
+	t.Helper()
+	last, err := c.Usage(".")
+	ok(t, err)
+	waitFor(t, "nothing to be given back any more", func() bool {
+		time.Sleep(20 * time.Millisecond)
+		u, err := c.Usage(".")
+		ok(t, err)
+		steady := u == last
+		last = u
+		return steady
+	})
+	return last
 }
 
 // waitFor waits for what a release brings about: close(2) does not wait for it (fuse_file_put, Linux fs/fuse/file.c).

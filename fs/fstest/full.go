@@ -92,6 +92,7 @@ func fullWrite(t *testing.T, c Client) {
 }
 
 func fullGivenBack(t *testing.T, c Client) {
+	waitFor(t, "the room of what was removed before", func() bool { return used(t, c) == 0 })
 	f := opened(t, c, "f", 0)
 	g := opened(t, c, "g", 0)
 	block := []byte(strings.Repeat("x", page))
@@ -113,14 +114,17 @@ func fullGivenBack(t *testing.T, c Client) {
 	ok(t, g.Truncate(0))
 	ok(t, c.Unlink("f"))
 	ok(t, f.Close())
-	waitFor(t, "the room of a removed region", func() bool {
-		u, err := c.Usage(".")
-		ok(t, err)
-		return u.BytesUsed < u.Bytes/4
-	})
+	waitFor(t, "the room of a removed region", func() bool { return used(t, c) == 0 })
 	if again := exhaust(t, g); again < written-page {
 		t.Errorf("%d bytes fit in the second time, %d the first", again, written)
 	}
+}
+
+func used(t *testing.T, c Client) uint64 {
+	t.Helper()
+	u, err := c.Usage(".")
+	ok(t, err)
+	return u.BytesUsed
 }
 
 func fullNodes(t *testing.T, c Client) {

@@ -4,7 +4,6 @@ package gofuse
 
 import (
 	"errors"
-	"time"
 
 	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
 	"github.com/shmfs/shmfs/fs/gofuse/ledger"
@@ -15,8 +14,9 @@ import (
 // wholly, and it must be answered as the first attempt would have been. The kernel keeps the directories of a request
 // locked until it is answered, and sends a request about a name only when it knows whether the name is there. So:
 //
-//   - A name that is to be made was not there. What stands there now and is younger than the first attempt is that
-//     attempt's, nobody has seen it, and it is taken away and made anew (makeAgain).
+//   - A name that is to be made was not there. What stands there now, and was made since, is the first attempt's: nobody
+//     has seen it, and it is taken away and made anew (making). That it was made since is told by its number, because
+//     tmpfs counts up; clocks are set by people.
 //   - A name that is to go was there. If it is not, it was done (gone).
 //   - A link that is there and leads to the right node was made (linked).
 //   - An exchange, an attribute that must or must not be there: what was found before is in the request's slot.
@@ -25,7 +25,7 @@ import (
 
 // slot remembers what a request found, before it acts. End must follow.
 func (c *call) slot(f ledger.Found) ledger.Slot {
-	if c.server.ledger == nil {
+	if !slots || c.server.ledger == nil {
 		return ledger.Slot{}
 	}
 	f.Begun = c.start
@@ -41,27 +41,49 @@ func (c *call) first() (ledger.Found, ledger.Slot, bool) {
 	return c.server.ledger.FindRequest(c.caller.Request)
 }
 
-// making remembers that a name is made, and takes away what the first attempt left of it.
-func (c *call) making() ledger.Slot {
-	f, slot, ok := c.first()
-	if !ok {
-		return c.slot(ledger.Found{})
-	}
-	if c.name == "" {
-		return slot
-	}
-	a, err := c.server.tree.Lookup(c.node, c.name)
-	if err != nil || c.node.Virtual() || a.Node.Virtual() || a.Btime.Time().Before(f.Begun.Add(-coarse)) {
-		return slot
-	}
-	c.server.tree.Arena().Remove(c.node, c.name, a.IsDir())
-	c.server.tree.Arena().Inner().Drop(a.Node)
-	return slot
+// making is a request that makes a name.
+type making struct {
+	ledger.Slot
+	server *Server
 }
 
-// coarse is how much earlier than the clock a node's birth may be dated: the kernel stamps it with the time of its last
-// tick, up to 10 ms ago (Linux kernel/time/timekeeping.c, ktime_get_coarse_real_ts64).
-const coarse = 20 * time.Millisecond
+// making remembers that a name is made, and takes away what the first attempt left of it.
+func (c *call) making() making {
+	f, slot, ok := c.first()
+	m := making{slot, c.server}
+	if !ok {
+		if c.server.ledger != nil {
+			f.Node = uint64(c.server.ledger.Newest())
+		}
+		m.Slot = c.slot(f)
+		return m
+	}
+	if c.name == "" || f.Existed {
+		return m
+	}
+	a, err := c.server.tree.Lookup(c.node, c.name)
+	if err != nil || c.node.Virtual() || a.Node.Virtual() || !newer(a.Node.Ino(), uint32(f.Node)) {
+		return m
+	}
+	c.server.tree.Arena().Remove(c.node, c.name, a.IsDir())
+	c.server.tree.Arena().Forgotten(a.Node) // the kernel never knew it
+	return m
+}
+
+// made takes note of what came of it: of the number of a new node, or of a name that somebody had made beside the mount.
+func (m making) made(a *regions.Attr, err error) {
+	switch {
+	case m.server.ledger == nil:
+	case err == nil:
+		m.server.ledger.SetNewest(a.Node.Ino())
+	case errors.Is(err, regions.Exists):
+		m.Existed()
+	}
+}
+
+// newer answers whether a node was made after another one, any if that is not known. tmpfs gives numbers out in their
+// order, and begins anew after the last of 32 bits (Linux mm/shmem.c, shmem_reserve_inode).
+func newer(ino, than uint32) bool { return than == 0 || int32(ino-than) > 0 }
 
 // handle answers the handle that the first attempt opened, and its node.
 func (c *call) handle() (fh uint64, ok bool) {

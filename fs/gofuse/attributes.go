@@ -12,7 +12,7 @@ import (
 
 // GetAttr reads attributes.
 func (s *Server) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	c := s.begin(fs.OpGetattr, &in.InHeader, "")
+	c := s.receive(fs.OpGetattr, &in.InHeader, "")
 	a, err := s.tree.Getattr(c.node)
 	return c.attributes(out, a, err)
 }
@@ -38,7 +38,7 @@ var settable = []struct {
 
 // SetAttr sets attributes.
 func (s *Server) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
-	c := s.begin(fs.OpSetattr, &in.InHeader, "")
+	c := s.receive(fs.OpSetattr, &in.InHeader, "")
 	change := regions.Change{
 		Mode: in.Mode & regions.ModePerm, UID: in.Uid, GID: in.Gid, Size: int64(in.Size),
 		Atime: regions.Timestamp{Sec: int64(in.Atime), Nsec: in.Atimensec},
@@ -50,7 +50,11 @@ func (s *Server) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOu
 		}
 	}
 	fh, _ := in.GetFh()
-	a, err := s.setattr(c.caller, c.node, fh, change)
+	var a regions.Attr
+	err := s.withRoom(func() (err error) {
+		a, err = s.setattr(c.caller, c.node, fh, change)
+		return err
+	})
 	return c.attributes(out, a, err)
 }
 
@@ -69,7 +73,7 @@ func (s *Server) setattr(by fs.Caller, n regions.NodeID, fh uint64, change regio
 
 // Statx reads attributes with the birth time.
 func (s *Server) Statx(_ <-chan struct{}, in *fuse.StatxIn, out *fuse.StatxOut) fuse.Status {
-	c := s.begin(fs.OpGetattr, &in.InHeader, "")
+	c := s.receive(fs.OpGetattr, &in.InHeader, "")
 	a, err := s.tree.Getattr(c.node)
 	if err != nil {
 		return c.end(err)
@@ -89,7 +93,7 @@ func sxTime(t regions.Timestamp) fuse.SxTime { return fuse.SxTime{Sec: uint64(t.
 
 // StatFs answers the size and use of the arena.
 func (s *Server) StatFs(_ <-chan struct{}, h *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
-	c := s.begin(fs.OpStatfs, h, "")
+	c := s.receive(fs.OpStatfs, h, "")
 	u, err := s.tree.Usage(c.node)
 	if err != nil {
 		return c.end(err)

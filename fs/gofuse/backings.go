@@ -16,7 +16,7 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// registrar registers files as backing: go-fuse's server, or a test's.
+// registrar registers files as backing: the connection, or a test's.
 type registrar interface {
 	RegisterBackingFd(*fuse.BackingMap) (int32, syscall.Errno)
 	UnregisterBackingFd(int32) syscall.Errno
@@ -44,8 +44,8 @@ type backing struct {
 
 // tryPassthrough registers a file, and answers why it cannot be done. The file is a memfd, which is to the kernel what
 // the arena's are, and can be had when the arena is full.
-func tryPassthrough(m *regions.Manager, kernel *fuse.Server) (*backings, error) {
-	if kernel.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH == 0 {
+func tryPassthrough(m *regions.Manager, kernel *device) (*backings, error) {
+	if kernel.init.Flags64()&fuse.CAP_PASSTHROUGH == 0 {
 		return nil, errors.New("the kernel does not offer FUSE passthrough (Linux 6.9 with CONFIG_FUSE_PASSTHROUGH does)")
 	}
 	b, err := newBackings(m, kernel)
@@ -136,17 +136,51 @@ func (b *backings) free(n regions.NodeID) {
 	}
 }
 
-// keep makes the backing what keeps a region without a name, until the kernel forgets the node. False if there is
-// none.
-func (b *backings) keep(n regions.NodeID) bool {
+// keep makes the backing what keeps a region without a name, until the kernel forgets the node; where there is none, a
+// new one if register says so. False if it cannot be kept so.
+func (b *backings) keep(n regions.NodeID, register bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x := b.nodes[n]
+	if x == nil && register {
+		if x = b.newLocked(n); !x.cached {
+			b.nodes[n] = x
+		}
+	}
 	if x == nil || x.cached {
 		return false
 	}
 	x.kept = true
 	return true
+}
+
+// named says that a region without a name got one.
+func (b *backings) named(n regions.NodeID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if x := b.nodes[n]; x != nil {
+		x.kept = false
+	}
+}
+
+// all answers the nodes that have a backing.
+func (b *backings) all() []regions.NodeID { return b.those(func(*backing) bool { return true }) }
+
+// nameless answers the nodes that only their backing keeps.
+func (b *backings) nameless() []regions.NodeID {
+	return b.those(func(x *backing) bool { return x.kept })
+}
+
+func (b *backings) those(want func(*backing) bool) []regions.NodeID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var nodes []regions.NodeID
+	for n, x := range b.nodes {
+		if want(x) {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
 }
 
 // forget ends a kept backing.

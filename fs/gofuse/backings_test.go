@@ -113,11 +113,11 @@ func TestOneRefusalChangesNoOtherRegion(t *testing.T) {
 // A region that lost its last name is kept by its backing until the kernel forgets it.
 func TestKeptUntilForgotten(t *testing.T) {
 	b, k, _ := newTestBackings()
-	if b.keep(5) {
+	if b.keep(5, false) {
 		t.Error("a region that was never opened is kept by a backing")
 	}
 	b.acquire(5)
-	if !b.keep(5) {
+	if !b.keep(5, false) {
 		t.Fatal("an open region is not kept")
 	}
 	b.free(5)

@@ -12,7 +12,7 @@ import (
 
 // Read reads a control file, or a region in the cached way.
 func (s *Server) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
-	c := s.begin(fs.OpRead, &in.InHeader, "")
+	c := s.receive(fs.OpRead, &in.InHeader, "")
 	if stream := s.tree.StreamOf(in.Fh); stream != nil {
 		// It waits for as long as nothing happens: that is no time that anybody wants to see in the latencies.
 		n, err := stream.Read(interruptible(cancel), buf, in.Flags&unix.O_NONBLOCK == 0)
@@ -24,16 +24,22 @@ func (s *Server) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse
 
 // Write writes a control file, or a region in the cached way.
 func (s *Server) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
-	c := s.begin(fs.OpWrite, &in.InHeader, "")
+	c := s.receive(fs.OpWrite, &in.InHeader, "")
 	kill := in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0
-	n, err := s.tree.Write(interruptible(cancel), c.caller, c.node, in.Fh, data, int64(in.Offset), kill)
+	var n int
+	err := s.withRoom(func() (err error) {
+		n, err = s.tree.Write(interruptible(cancel), c.caller, c.node, in.Fh, data, int64(in.Offset), kill)
+		return err
+	})
 	return uint32(n), c.end(err)
 }
 
 // Fallocate is fallocate(2).
 func (s *Server) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
-	c := s.begin(fs.OpFallocate, &in.InHeader, "")
-	err := s.tree.Allocate(c.node, in.Fh, int64(in.Offset), int64(in.Length), regions.AllocateMode(in.Mode))
+	c := s.receive(fs.OpFallocate, &in.InHeader, "")
+	err := s.withRoom(func() error {
+		return s.tree.Allocate(c.node, in.Fh, int64(in.Offset), int64(in.Length), regions.AllocateMode(in.Mode))
+	})
 	if err == nil {
 		c.changed(c.node)
 	}
@@ -50,7 +56,7 @@ func (c *call) changed(n regions.NodeID) {
 
 // Lseek finds data and holes; the kernel does the rest of lseek(2) itself.
 func (s *Server) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
-	c := s.begin(fs.OpLseek, &in.InHeader, "")
+	c := s.receive(fs.OpLseek, &in.InHeader, "")
 	const seekData, seekHole = 3, 4 // linux/fs.h
 	if in.Whence != seekData && in.Whence != seekHole {
 		return c.end(regions.Invalid)
@@ -62,12 +68,16 @@ func (s *Server) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) 
 
 // CopyFileRange copies between two regions. The kernel asks again for what is left.
 func (s *Server) CopyFileRange(_ <-chan struct{}, in *fuse.CopyFileRangeIn) (uint32, fuse.Status) {
-	c := s.begin(fs.OpCopyFileRange, &in.InHeader, "")
+	c := s.receive(fs.OpCopyFileRange, &in.InHeader, "")
 	const most = 1 << 30 // the answer has 32 bits
-	n, err := s.tree.CopyRange(
-		fs.Range{Node: c.node, Handle: in.FhIn, Off: int64(in.OffIn)},
-		fs.Range{Node: regions.NodeID(in.NodeIdOut), Handle: in.FhOut, Off: int64(in.OffOut)},
-		int64(min(in.Len, most)))
+	var n int64
+	err := s.withRoom(func() (err error) {
+		n, err = s.tree.CopyRange(
+			fs.Range{Node: c.node, Handle: in.FhIn, Off: int64(in.OffIn)},
+			fs.Range{Node: regions.NodeID(in.NodeIdOut), Handle: in.FhOut, Off: int64(in.OffOut)},
+			int64(min(in.Len, most)))
+		return err
+	})
 	if n > 0 {
 		c.changed(regions.NodeID(in.NodeIdOut))
 	}

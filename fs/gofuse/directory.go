@@ -12,7 +12,7 @@ import (
 // OpenDir opens a directory. The kernel keeps what it reads: it drops that itself whenever a request of its own changes
 // the directory (Linux fs/fuse/readdir.c), and there are no other changes.
 func (s *Server) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	c := s.begin(fs.OpOpendir, &in.InHeader, "")
+	c := s.receive(fs.OpOpendir, &in.InHeader, "")
 	fh, opened := c.handle()
 	var err error
 	if !opened {
@@ -27,7 +27,7 @@ func (s *Server) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) 
 
 // ReadDir lists names.
 func (s *Server) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	c := s.begin(fs.OpReaddir, &in.InHeader, "")
+	c := s.receive(fs.OpReaddir, &in.InHeader, "")
 	err := s.tree.Readdir(in.Fh, in.Offset, false, func(e regions.Entry) bool {
 		return out.AddDirEntry(fuse.DirEntry{Name: e.Name, Mode: e.Type, Ino: e.Ino, Off: e.Off})
 	})
@@ -37,7 +37,7 @@ func (s *Server) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryL
 // ReadDirPlus lists names with attributes, which the kernel then knows: each one counts as a lookup. An entry without
 // a node ("." and "..", or one that went away meanwhile) is only a name.
 func (s *Server) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	c := s.begin(fs.OpReaddir, &in.InHeader, "")
+	c := s.receive(fs.OpReaddir, &in.InHeader, "")
 	err := s.tree.Readdir(in.Fh, in.Offset, true, func(e regions.Entry) bool {
 		entry := out.AddDirLookupEntry(fuse.DirEntry{Name: e.Name, Mode: e.Type, Ino: e.Ino, Off: e.Off})
 		if entry == nil {
@@ -53,7 +53,7 @@ func (s *Server) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEn
 
 // ReleaseDir ends a directory's handle.
 func (s *Server) ReleaseDir(in *fuse.ReleaseIn) {
-	c := s.begin(fs.OpReleasedir, &in.InHeader, "")
+	c := s.receive(fs.OpReleasedir, &in.InHeader, "")
 	s.tree.Release(in.Fh)
 	c.end(nil)
 }

@@ -20,11 +20,7 @@ func (s *Server) Ender() regions.Ender { return ender{s} }
 // where it cannot, a node that is remembered cannot be told from one that somebody has, and the arena's own answer
 // holds. Neither waits for a directory.
 func (e ender) Held(n regions.NodeID) bool {
-	if !e.server.kernel.PruneNotify([]uint64{uint64(n)}).Ok() {
-		return false
-	}
-	const attributesOnly = -1
-	return e.server.kernel.InodeNotify(uint64(n), attributesOnly, 0).Ok()
+	return e.server.device.prune(uint64(n)) && e.server.device.knows(uint64(n))
 }
 
 // Begin writes the name down: if this server does not live until Ended, the next one tells the kernel.
@@ -46,7 +42,7 @@ func (e ender) Ended(dir regions.NodeID, name string) {
 
 // forgetName has the kernel forget a name, and what the directory has cached.
 func (s *Server) forgetName(dir uint64, name string) {
-	s.kernel.EntryNotify(dir, name) // ENOENT: it does not know it
+	s.device.forgetName(dir, name)
 }
 
 // finishEnding tells the kernel of the name that an earlier server was about to take away. If it did not, nothing is lost.

@@ -5,6 +5,7 @@ package gofuse
 import (
 	"errors"
 	"syscall"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -14,41 +15,80 @@ import (
 
 // Mknod makes a FIFO, a socket, a device node or a region.
 func (s *Server) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
-	c := s.begin(fs.OpMknod, &in.InHeader, name)
+	c := s.receive(fs.OpMknod, &in.InHeader, name)
 	c.caller.Umask = in.Umask
-	defer c.making().End()
-	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: in.Mode, Rdev: in.Rdev})
-	return c.entry(out, a, err)
+	return c.make(out, fs.NewNode{Mode: in.Mode, Rdev: in.Rdev})
 }
 
 // Mkdir makes a directory.
 func (s *Server) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
-	c := s.begin(fs.OpMkdir, &in.InHeader, name)
+	c := s.receive(fs.OpMkdir, &in.InHeader, name)
 	c.caller.Umask = in.Umask
-	defer c.making().End()
-	mode := in.Mode&regions.ModePerm | regions.TypeDir
-	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: mode})
-	return c.entry(out, a, err)
+	return c.make(out, fs.NewNode{Mode: in.Mode&regions.ModePerm | regions.TypeDir})
 }
 
 // Symlink makes a symlink.
 func (s *Server) Symlink(_ <-chan struct{}, h *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
-	c := s.begin(fs.OpSymlink, h, name)
-	defer c.making().End()
-	a, err := s.tree.Make(c.caller, c.node, name, fs.NewNode{Mode: regions.TypeSymlink | 0o777, Target: target})
+	c := s.receive(fs.OpSymlink, h, name)
+	return c.make(out, fs.NewNode{Mode: regions.TypeSymlink | 0o777, Target: target})
+}
+
+func (c *call) make(out *fuse.EntryOut, n fs.NewNode) fuse.Status {
+	m := c.making()
+	defer m.End()
+	var a regions.Attr
+	err := c.server.withRoom(func() (err error) {
+		a, err = c.server.tree.Make(c.caller, c.node, c.name, n)
+		return err
+	})
+	m.made(&a, err)
 	return c.entry(out, a, err)
 }
 
+// withRoom does what needs room. A node that lost its last name has its own until the kernel forgets it, and the request
+// that says so may come after the next one that needs room. So what is refused is asked once more, without those nodes, and again as long as more of them are on their way.
+func (s *Server) withRoom(attempt func() error) error {
+	err := attempt()
+	m := s.tree.Arena()
+	for pause := firstPause; full(err) && pause <= lastPause; pause *= 2 {
+		more := m.RoomToCome()
+		s.reclaim()
+		if err = attempt(); !full(err) || !more {
+			return err
+		}
+		time.Sleep(pause)
+	}
+	if full(err) {
+		m.RoomDidNotCome()
+	}
+	return err
+}
+
+// How long it is waited for memory that is about to come back: 63 times firstPause at most.
+const (
+	firstPause = time.Millisecond
+	lastPause  = 32 * time.Millisecond
+)
+
+func full(err error) bool { return errors.Is(err, regions.NoSpace) || errors.Is(err, regions.Quota) }
+
 // Create makes a region and opens it; without O_EXCL it opens one that is there already.
 func (s *Server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
-	c := s.begin(fs.OpCreate, &in.InHeader, name)
+	c := s.receive(fs.OpCreate, &in.InHeader, name)
 	c.caller.Umask = in.Umask
 	access := accessOf(in.Flags)
 	if a, fh, ok := c.createdBefore(); ok {
 		return c.created(out, a, fh, access, nil)
 	}
-	defer c.making().End()
-	a, fh, err := s.tree.Create(c.caller, c.node, name, in.Mode, access)
+	m := c.making()
+	defer m.End()
+	var a regions.Attr
+	var fh uint64
+	err := s.withRoom(func() (err error) {
+		a, fh, err = s.tree.Create(c.caller, c.node, name, in.Mode, access)
+		return err
+	})
+	m.made(&a, err)
 	if errors.Is(err, regions.Exists) && in.Flags&syscall.O_EXCL == 0 {
 		if a, err = s.tree.Lookup(c.node, name); err == nil {
 			fh, err = s.tree.Open(interruptible(cancel), c.caller, a.Node, access)
@@ -59,13 +99,18 @@ func (s *Server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 
 // Tmpfile makes a region without a name and opens it.
 func (s *Server) Tmpfile(_ <-chan struct{}, in *fuse.CreateIn, out *fuse.CreateOut) fuse.Status {
-	c := s.begin(fs.OpTmpfile, &in.InHeader, "")
+	c := s.receive(fs.OpTmpfile, &in.InHeader, "")
 	c.caller.Umask = in.Umask
 	access := accessOf(in.Flags)
 	a, fh, ok := c.createdBefore()
 	var err error
 	if !ok {
-		a, fh, err = s.tree.Tmpfile(c.caller, c.node, in.Mode, access)
+		err = s.withRoom(func() (err error) {
+			s.forgetting.RLock()
+			defer s.forgetting.RUnlock()
+			a, fh, err = s.tree.Tmpfile(c.caller, c.node, in.Mode, access)
+			return err
+		})
 	}
 	status := c.created(out, a, fh, access, err)
 	s.nameless(&a, err)

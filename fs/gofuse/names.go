@@ -6,12 +6,13 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
 	"github.com/shmfs/shmfs/regions"
 )
 
 // Lookup resolves a name. That there is none is an answer too, and the kernel keeps it.
 func (s *Server) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
-	c := s.begin(fs.OpLookup, h, name)
+	c := s.receive(fs.OpLookup, h, name)
 	a, err := s.tree.Lookup(c.node, name)
 	if err == regions.NotFound && !c.node.Virtual() {
 		out.SetEntryTimeout(longValid) // NodeId 0
@@ -23,7 +24,13 @@ func (s *Server) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *f
 
 // Forget says that the kernel does not know a node any more, or not as often.
 func (s *Server) Forget(node, _ uint64) {
-	n := regions.NodeID(node)
+	failpoint.Hit(failpoint.Forgetting)
+	s.forgetting.RLock()
+	defer s.forgetting.RUnlock()
+	s.forget(regions.NodeID(node))
+}
+
+func (s *Server) forget(n regions.NodeID) {
 	s.tree.Forget(n)
 	if s.backings != nil {
 		s.backings.forget(n)
@@ -32,25 +39,32 @@ func (s *Server) Forget(node, _ uint64) {
 
 // Readlink answers a symlink's target.
 func (s *Server) Readlink(_ <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
-	c := s.begin(fs.OpReadlink, h, "")
+	c := s.receive(fs.OpReadlink, h, "")
 	target, err := s.tree.Readlink(c.node)
 	return []byte(target), c.end(err)
 }
 
 // Link gives a node one more name.
 func (s *Server) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
-	c := s.begin(fs.OpLink, &in.InHeader, name)
+	c := s.receive(fs.OpLink, &in.InHeader, name)
 	n := regions.NodeID(in.Oldnodeid)
-	a, err := s.tree.Link(n, c.node, name)
+	var a regions.Attr
+	err := s.withRoom(func() (err error) {
+		a, err = s.tree.Link(n, c.node, name)
+		return err
+	})
 	if made, ok := c.linked(n, err); ok {
 		a, err = made, nil
+	}
+	if err == nil && s.backings != nil {
+		s.backings.named(n)
 	}
 	return c.entry(out, a, err)
 }
 
 // Unlink takes a name away.
 func (s *Server) Unlink(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
-	c := s.begin(fs.OpUnlink, h, name)
+	c := s.receive(fs.OpUnlink, h, name)
 	a, err := s.tree.Unlink(c.caller, c.node, name)
 	if c.gone(err) {
 		return c.end(nil)
@@ -61,7 +75,7 @@ func (s *Server) Unlink(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.S
 
 // Rmdir takes an empty directory away.
 func (s *Server) Rmdir(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
-	c := s.begin(fs.OpRmdir, h, name)
+	c := s.receive(fs.OpRmdir, h, name)
 	_, err := s.tree.Rmdir(c.node, name)
 	if c.gone(err) {
 		err = nil
@@ -71,15 +85,19 @@ func (s *Server) Rmdir(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.St
 
 // Rename moves a name.
 func (s *Server) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName string) fuse.Status {
-	c := s.begin(fs.OpRename, &in.InHeader, name)
+	c := s.receive(fs.OpRename, &in.InHeader, name)
 	flags := regions.RenameFlags(in.Flags)
 	slot, done := c.swapping(flags)
 	defer slot.End()
 	if done {
 		return c.end(nil)
 	}
-	a, err := s.tree.Rename(c.caller, regions.Rename{
-		Dir: c.node, Name: name, NewDir: regions.NodeID(in.Newdir), NewName: newName, Flags: flags,
+	var a regions.Attr
+	err := s.withRoom(func() (err error) {
+		a, err = s.tree.Rename(c.caller, regions.Rename{
+			Dir: c.node, Name: name, NewDir: regions.NodeID(in.Newdir), NewName: newName, Flags: flags,
+		})
+		return err
 	})
 	if c.gone(err) {
 		return c.end(nil)
@@ -94,15 +112,31 @@ func (s *Server) nameless(a *regions.Attr, err error) {
 	if err != nil || s.backings == nil || a.Node == regions.NoNode || a.Nlink > 0 || !a.IsRegion() {
 		return
 	}
-	u, ok := s.tree.Arena().Inner().(unpinner)
+	u, ok := s.tree.Arena().Inner().(pinner)
 	if !ok {
 		return
 	}
-	if u.Pinned() > fewPins {
-		s.backings.acquire(a.Node)
+	if s.backings.keep(a.Node, u.Pinned() > fewPins) {
+		s.tree.Arena().Inner().Drop(a.Node)
 	}
-	if s.backings.keep(a.Node) {
-		u.Unpin(a.Node)
+}
+
+// reclaim lets go of nodes without a name that the kernel does not know any more, though it has not said so yet, or
+// said it to a server that died. What is open is left alone: the kernel may just be told of it.
+func (s *Server) reclaim() {
+	s.forgetting.Lock()
+	defer s.forgetting.Unlock()
+	var nameless []regions.NodeID
+	if p, ok := s.tree.Arena().Inner().(pinner); ok {
+		nameless = p.Pins()
+	}
+	if s.backings != nil {
+		nameless = append(nameless, s.backings.nameless()...)
+	}
+	for _, n := range nameless {
+		if s.tree.Arena().Use(n).Opens == 0 && !s.device.knows(uint64(n)) {
+			s.forget(n)
+		}
 	}
 }
 
@@ -110,8 +144,8 @@ func (s *Server) nameless(a *regions.Attr, err error) {
 // forgotten at once.
 const fewPins = 64
 
-// unpinner is an arena that holds nameless nodes by descriptors.
-type unpinner interface {
-	Unpin(regions.NodeID)
+// pinner is an arena that holds nameless nodes by descriptors, until Drop.
+type pinner interface {
 	Pinned() int
+	Pins() []regions.NodeID
 }

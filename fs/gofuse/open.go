@@ -24,7 +24,7 @@ func accessOf(flags uint32) regions.Access {
 
 // Open opens a region or a control file.
 func (s *Server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	c := s.begin(fs.OpOpen, &in.InHeader, "")
+	c := s.receive(fs.OpOpen, &in.InHeader, "")
 	access := accessOf(in.Flags)
 	fh, opened := c.handle()
 	var err error
@@ -63,7 +63,7 @@ func (s *Server) openOut(out *fuse.OpenOut, fh uint64, n regions.NodeID, access 
 
 // Release ends a handle.
 func (s *Server) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
-	c := s.begin(fs.OpRelease, &in.InHeader, "")
+	c := s.receive(fs.OpRelease, &in.InHeader, "")
 	s.tree.Release(in.Fh)
 	c.end(nil)
 }

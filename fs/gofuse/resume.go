@@ -5,11 +5,9 @@ package gofuse
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"unsafe"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"golang.org/x/sys/unix"
 
 	"github.com/shmfs/shmfs/fs"
 	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
@@ -18,7 +16,7 @@ import (
 )
 
 // A connection to the kernel has one INIT, and outlives its servers. So the first server keeps the kernel's INIT in the
-// ledger, and each one shows it to the library through a socket that stands at the connection's number meanwhile.
+// ledger, and each one shows it to the library.
 
 const (
 	// resentBit of a request's number says that it was read before (linux/fuse.h, FUSE_UNIQUE_RESEND).
@@ -27,118 +25,59 @@ const (
 	hasResend = 1 << 39
 	// notifyResend asks for it (linux/fuse.h, FUSE_NOTIFY_RESEND).
 	notifyResend = 7
+	// notifyInode has the kernel ask for a node's attributes again (linux/fuse.h, FUSE_NOTIFY_INVAL_INODE).
+	notifyInode = 2
+	// notifyEntry has the kernel forget a name (linux/fuse.h, FUSE_NOTIFY_INVAL_ENTRY).
+	notifyEntry = 3
+	// notifyPrune has it drop nodes that nobody uses (linux/fuse.h, FUSE_NOTIFY_PRUNE; Linux 6.18).
+	notifyPrune = 9
 )
 
-// warm makes memory for requests that is there: a server that is killed while the kernel copies a request to a page that
-// has yet to be faulted in costs that request an EIO, because no page is given to the dying (Linux fs/fuse/dev.c,
-// fuse_dev_do_read; mm/gup.c, fatal_signal_pending). Memory that was used before is cleared when it is allocated again,
-// which faults it in. The library has a buffer for each reader, and for each WRITE until it is answered.
-func warm(data bool) {
-	const (
-		page   = 4096
-		spare  = 12 // buffers, of 1 MiB each: some are garbage, and not yet collected
-		writes = 24 // as many more
-	)
-	count := runtime.GOMAXPROCS(0) + spare
-	if data {
-		count += writes
-	}
-	buffers := make([][]byte, count)
-	for i := range buffers {
-		buffers[i] = make([]byte, MaxRequest+4*page)
-		for at := 0; at < len(buffers[i]); at += page {
-			buffers[i][at] = 1
-		}
-	}
-	runtime.KeepAlive(buffers)
-	runtime.GC() // buffers is not used any more
-}
-
-// handOver begins, or goes on, with a ledger.
-func (s *Server) handOver(o Options, opts *fuse.MountOptions) error {
-	warm(o.IO == "cached" || s.ledger.Way() == ledger.Cached)
-	request, reply := s.ledger.Init()
-	first := len(request) == 0
-	if !first {
-		// Whatever this release would answer: the kernel goes by what it was told first.
-		flags := (*fuse.InitOut)(unsafe.Pointer(&reply[unsafe.Sizeof(fuse.OutHeader{})])).Flags64()
-		opts.ExtraCapabilities, opts.DisabledCapabilities = flags, ^flags
-	}
-	if err := s.replay(request, opts); err != nil {
+// begin answers the kernel's INIT and decides how data goes.
+func (s *Server) begin(o Options, opts *fuse.MountOptions) error {
+	request, err := s.device.readInit()
+	if err != nil {
 		return err
 	}
-	if first {
-		if err := s.decide(o.IO); err != nil {
+	reply, err := s.device.greet(s, opts, request)
+	if err != nil {
+		return err
+	}
+	if s.ledger != nil {
+		if err := s.ledger.SetInit(request, reply); err != nil {
 			return err
 		}
+	}
+	if err := s.device.write(reply); err != nil {
+		return os.NewSyscallError("answer INIT", err)
+	}
+	if err := s.decide(o.IO); err != nil {
+		return err
+	}
+	if s.ledger != nil {
 		s.ledger.SetWay(s.way())
-		return nil
+	}
+	return nil
+}
+
+// goOn takes over where an earlier server ended. Whatever this release would answer to INIT: the kernel goes by what it
+// was told first.
+func (s *Server) goOn(opts *fuse.MountOptions, request, reply []byte) error {
+	if len(reply) < int(unsafe.Sizeof(fuse.OutHeader{})+unsafe.Sizeof(fuse.InitOut{})) {
+		return fmt.Errorf("the ledger has no answer to INIT: %d bytes", len(reply))
+	}
+	flags := (*fuse.InitOut)(unsafe.Pointer(&reply[unsafe.Sizeof(fuse.OutHeader{})])).Flags64()
+	opts.ExtraCapabilities, opts.DisabledCapabilities = flags, ^flags
+	if _, err := s.device.greet(s, opts, request); err != nil {
+		return err
 	}
 	if err := s.restore(); err != nil {
 		return err
 	}
-	return s.askAgain()
-}
-
-// replay shows INIT to the library: a saved one, or the kernel's own, which then gets the reply.
-func (s *Server) replay(request []byte, opts *fuse.MountOptions) error {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("socketpair", err)
-	}
-	defer unix.Close(pair[0])
-	connection, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("fcntl", err)
-	}
-	defer unix.Close(connection)
-	first := len(request) == 0
-	if first {
-		if request, err = readInit(connection); err != nil {
-			return err
-		}
-	}
-	if err := unix.Dup3(pair[1], s.fd, unix.O_CLOEXEC); err != nil {
-		return os.NewSyscallError("dup3", err)
-	}
-	unix.Close(pair[1])
-	if _, err := unix.Write(pair[0], request); err != nil {
-		return os.NewSyscallError("write", err)
-	}
-	if err := s.connect(opts); err != nil {
-		return err
-	}
-	reply := make([]byte, 1<<12)
-	n, err := unix.Read(pair[0], reply)
-	if err != nil {
-		return os.NewSyscallError("read", err)
-	}
-	if err := unix.Dup3(connection, s.fd, unix.O_CLOEXEC); err != nil {
-		return os.NewSyscallError("dup3", err)
-	}
-	if !first {
+	if !s.Resumable() {
 		return nil
 	}
-	if err := s.ledger.SetInit(request, reply[:n]); err != nil {
-		return err
-	}
-	_, err = unix.Write(connection, reply[:n])
-	return os.NewSyscallError("answer INIT", err)
-}
-
-// readInit reads the first request of a connection.
-func readInit(connection int) ([]byte, error) {
-	buf := make([]byte, MaxRequest+1<<12) // the kernel refuses a buffer that could be too small for some request
-	for {
-		n, err := unix.Read(connection, buf)
-		switch err {
-		case nil:
-			return buf[:n:n], nil
-		case unix.EINTR, unix.ENOENT: // a signal; a request that was given up
-		default:
-			return nil, os.NewSyscallError("read INIT", err)
-		}
-	}
+	return s.device.askAgain()
 }
 
 func (s *Server) way() ledger.Way {
@@ -153,7 +92,7 @@ func (s *Server) way() ledger.Way {
 
 // Resumable answers whether another server can take over: the kernel must send again what this one has read.
 func (s *Server) Resumable() bool {
-	return s.ledger != nil && s.kernel.KernelSettings().Flags64()&hasResend != 0
+	return s.ledger != nil && s.device.init.Flags64()&hasResend != 0
 }
 
 // restore puts everything back as the last server had it.
@@ -167,7 +106,8 @@ func (s *Server) restore() error {
 	s.ledger.Handles(func(h ledger.Handle) {
 		o := fs.OpenHandle{Kind: fs.HandleKind(h.Kind), Node: regions.NodeID(h.Node), Access: regions.Access(h.Access)}
 		if o.Kind == fs.ControlHandle {
-			o.Content, _ = s.ledger.Text(h)
+			content, kept := s.ledger.Text(h)
+			o.Content, o.Lost = content, !kept
 		}
 		s.tree.Restore(h.Number, o)
 		s.opened[h.Request] = h.Number
@@ -178,13 +118,13 @@ func (s *Server) restore() error {
 // restoreBackings takes over what the kernel has registered. Each one may be in use by mappings only, so each counts as
 // opened and released.
 func (s *Server) restoreBackings(path bool) error {
-	b, err := newBackings(s.tree.Arena(), s.kernel)
+	b, err := newBackings(s.tree.Arena(), s.device)
 	if err != nil {
 		return err
 	}
 	b.path = path
 	s.use(b)
-	s.kernel.UnregisterBackingFd(s.ledger.NextBackingID()) // if it is one, nobody was told of it
+	s.endUnknown()
 	var closing []ledger.Backing
 	s.ledger.Backings(func(x ledger.Backing) {
 		n := regions.NodeID(x.Node)
@@ -193,27 +133,27 @@ func (s *Server) restoreBackings(path bool) error {
 			return
 		}
 		b.nodes[n] = &backing{id: x.ID, index: x.Index()}
+	})
+	for _, n := range b.all() {
 		const both = regions.ReadAccess | regions.WriteAccess
 		s.tree.Arena().Opened(n, both)
 		s.tree.Arena().Released(n, both)
-	})
+	}
 	for _, x := range closing {
-		s.ledger.Leave(x, func() { s.kernel.UnregisterBackingFd(x.ID) })
+		s.ledger.LeaveBacking(x.Index(), func() { s.device.UnregisterBackingFd(x.ID) })
 	}
 	return nil
 }
 
-// askAgain has the kernel send all that was read and not answered.
-func (s *Server) askAgain() error {
-	if !s.Resumable() {
-		return nil
+// endUnknown ends backings that servers had registered and not entered when they were killed: one each, at the most.
+func (s *Server) endUnknown() {
+	const servers = 8 // in a row that may have been killed so
+	first := s.ledger.NextBackingID()
+	for id := first; id < first+servers; id++ {
+		if s.device.UnregisterBackingFd(id) == 0 {
+			s.ledger.SkipBackingID(id)
+		}
 	}
-	h := fuse.OutHeader{Length: uint32(unsafe.Sizeof(fuse.OutHeader{})), Status: notifyResend}
-	_, err := unix.Write(s.fd, unsafe.Slice((*byte)(unsafe.Pointer(&h)), unsafe.Sizeof(h)))
-	if err != nil && err != unix.ENODEV { // unmounted: Serve will find out
-		return fmt.Errorf("ask for requests again: %w", err)
-	}
-	return nil
 }
 
 // Settle finds out, after Serve has begun, which regions have no name: their backings are what keeps them.
@@ -226,17 +166,7 @@ func (s *Server) Settle() {
 		a, err := s.tree.Getattr(n)
 		s.nameless(&a, err)
 	}
-}
-
-// all answers the nodes that have a backing.
-func (b *backings) all() []regions.NodeID {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	nodes := make([]regions.NodeID, 0, len(b.nodes))
-	for n := range b.nodes {
-		nodes = append(nodes, n)
-	}
-	return nodes
+	s.reclaim()
 }
 
 // Book enters handles in a ledger.

@@ -5,8 +5,8 @@ package gofuse
 import (
 	"context"
 	"fmt"
-	"log"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -43,26 +43,28 @@ type Server struct {
 	fuse.RawFileSystem // what is not implemented here answers ENOSYS
 
 	tree     *fs.Tree
-	kernel   *fuse.Server
-	backings *backings // nil in the cached way
-	reason   string    // why it is passthrough, or why not
-	fd       int
+	device   *device
+	backings *backings         // nil in the cached way
+	reason   string            // why it is passthrough, or why not
 	ledger   *ledger.Ledger    // nil for none
 	opened   map[uint64]uint64 // handles of an earlier server's, by the request that opened them; not written to
+
+	forgetting sync.RWMutex // held by what makes and forgets nodes without a name; by reclaim alone
 }
 
 // New answers INIT on the connection, or takes over from an earlier server, and decides how data goes. Serve must
 // follow.
 func New(tree *fs.Tree, o Options) (*Server, error) {
-	s := &Server{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: tree, fd: o.FD, ledger: o.Ledger}
-	opts := mountOptions(o)
-	if o.Ledger != nil {
-		return s, s.handOver(o, opts)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := s.connect(opts); err != nil {
-		return nil, err
+	s := &Server{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: tree, device: openDevice(o.FD, o.Log), ledger: o.Ledger}
+	if s.ledger != nil {
+		if request, reply := s.ledger.Init(); len(request) > 0 {
+			return s, s.goOn(mountOptions(o), request, reply)
+		}
 	}
-	return s, s.decide(o.IO)
+	return s, s.begin(o, mountOptions(o))
 }
 
 func mountOptions(o Options) *fuse.MountOptions {
@@ -76,30 +78,12 @@ func mountOptions(o Options) *fuse.MountOptions {
 		ExtraCapabilities: fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_DONT_MASK | fuse.CAP_SETXATTR_EXT |
 			fuse.CAP_READDIRPLUS_AUTO,
 		DisabledCapabilities: fuse.CAP_WRITEBACK_CACHE | fuse.CAP_POSIX_LOCKS | fuse.CAP_FLOCK_LOCKS,
-		Logger:               libraryLog(o.Log),
+		Logger:               slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
 	if o.IO == "cached" {
 		opts.DisabledCapabilities |= fuse.CAP_PASSTHROUGH
 	}
 	return opts
-}
-
-// connect lets the library answer INIT on what stands at the connection's number.
-func (s *Server) connect(opts *fuse.MountOptions) error {
-	kernel, err := fuse.NewServer(s, fmt.Sprintf("/dev/fd/%d", s.fd), opts)
-	if err != nil {
-		return fmt.Errorf("begin to serve: %w", err)
-	}
-	s.kernel = kernel
-	return nil
-}
-
-// libraryLog hands go-fuse's lines to a structured log.
-func libraryLog(l *slog.Logger) *log.Logger {
-	if l == nil {
-		l = slog.New(slog.DiscardHandler)
-	}
-	return slog.NewLogLogger(l.Handler(), slog.LevelDebug)
 }
 
 // decide chooses the way by trying.
@@ -108,7 +92,7 @@ func (s *Server) decide(want string) error {
 		s.reason = "asked for with io=cached"
 		return nil
 	}
-	b, err := tryPassthrough(s.tree.Arena(), s.kernel)
+	b, err := tryPassthrough(s.tree.Arena(), s.device)
 	if err != nil {
 		s.reason = err.Error()
 		if want == "passthrough" {
@@ -131,8 +115,8 @@ func (s *Server) use(b *backings) {
 	}
 }
 
-// Serve answers requests until the mount is gone.
-func (s *Server) Serve() { s.kernel.Serve() }
+// Serve answers requests until the mount is gone, or until they cannot be read: then it answers why.
+func (s *Server) Serve() error { return s.device.serve() }
 
 // Mode answers how data goes, "passthrough" or "cached", and why.
 func (s *Server) Mode() (mode, reason string) {
@@ -144,7 +128,7 @@ func (s *Server) Mode() (mode, reason string) {
 
 // Protocol answers the version of FUSE that the kernel speaks.
 func (s *Server) Protocol() string {
-	k := s.kernel.KernelSettings()
+	k := &s.device.init
 	return fmt.Sprintf("FUSE %d.%d", k.Major, k.Minor)
 }
 
@@ -162,7 +146,7 @@ type call struct {
 	name   string
 }
 
-func (s *Server) begin(op fs.Op, h *fuse.InHeader, name string) call {
+func (s *Server) receive(op fs.Op, h *fuse.InHeader, name string) call {
 	failpoint.Hit(failpoint.Read)
 	caller := fs.Caller{UID: h.Uid, GID: h.Gid, PID: h.Pid, Request: h.Unique &^ resentBit}
 	return call{s, op, time.Now(), caller, h.Unique&resentBit != 0, regions.NodeID(h.NodeId), name}

@@ -15,7 +15,7 @@ import (
 
 // GetXAttr reads an extended attribute: with an empty buffer only its size.
 func (s *Server) GetXAttr(_ <-chan struct{}, h *fuse.InHeader, name string, dest []byte) (uint32, fuse.Status) {
-	c := s.begin(fs.OpGetxattr, h, "")
+	c := s.receive(fs.OpGetxattr, h, "")
 	value, err := s.tree.Getxattr(c.node, name)
 	return c.bytes(dest, value, err)
 }
@@ -35,7 +35,7 @@ func (c *call) bytes(dest, value []byte, err error) (uint32, fuse.Status) {
 
 // SetXAttr sets an extended attribute.
 func (s *Server) SetXAttr(_ <-chan struct{}, in *fuse.SetXAttrIn, name string, value []byte) fuse.Status {
-	c := s.begin(fs.OpSetxattr, &in.InHeader, "")
+	c := s.receive(fs.OpSetxattr, &in.InHeader, "")
 	flags := regions.XattrFlags(in.Flags) & (regions.XattrCreate | regions.XattrReplace)
 	if in.SetXAttrFlags&fuse.SETXATTR_ACL_KILL_SGID != 0 {
 		flags |= regions.XattrKillSetGID
@@ -47,12 +47,12 @@ func (s *Server) SetXAttr(_ <-chan struct{}, in *fuse.SetXAttrIn, name string, v
 			flags &^= regions.XattrCreate // it was not there: if it is now, the first attempt set it
 		}
 	}
-	return c.end(s.tree.Setxattr(c.caller, c.node, name, value, flags))
+	return c.end(s.withRoom(func() error { return s.tree.Setxattr(c.caller, c.node, name, value, flags) }))
 }
 
 // RemoveXAttr removes an extended attribute.
 func (s *Server) RemoveXAttr(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
-	c := s.begin(fs.OpRemovexattr, h, "")
+	c := s.receive(fs.OpRemovexattr, h, "")
 	if s.ledger == nil {
 		return c.end(s.tree.Removexattr(c.caller, c.node, name))
 	}
@@ -68,7 +68,7 @@ func (s *Server) RemoveXAttr(_ <-chan struct{}, h *fuse.InHeader, name string) f
 // ListXAttr lists the names of extended attributes: those of the trusted namespace to callers with CAP_SYS_ADMIN only
 // (xattr(7)). The kernel leaves that to the file system.
 func (s *Server) ListXAttr(_ <-chan struct{}, h *fuse.InHeader, dest []byte) (uint32, fuse.Status) {
-	c := s.begin(fs.OpListxattr, h, "")
+	c := s.receive(fs.OpListxattr, h, "")
 	names, err := s.tree.Listxattr(c.node)
 	var list []byte
 	asked, admin := false, false

@@ -98,3 +98,68 @@ func TestMissingContenderIsADash(t *testing.T) {
 		t.Errorf("the table lacks %q:\n%s", want, got)
 	}
 }
+
+func TestTakeoverMustBeBelowBoth(t *testing.T) {
+	for _, c := range []struct {
+		samples []float64
+		worst   float64
+		want    bool
+	}{
+		{[]float64{49, 49, 200}, 250, true},
+		{[]float64{49, 49, 260}, 250, false},
+		{[]float64{49, 49, 260}, 0, true},
+		{[]float64{49, 50, 51}, 250, false},
+	} {
+		r := takeoverResult{What: longestWait, Regions: 1000, Samples: c.samples, Median: 50, Worst: c.worst}
+		if got := r.reached(); got != c.want {
+			t.Errorf("%+v: reached = %v, want %v", r, got, c.want)
+		}
+	}
+}
+
+func TestTakeoverIsATable(t *testing.T) {
+	got := takeoverTable([]takeoverResult{
+		{What: longestWait, Regions: 1000, Samples: []float64{20e6, 30e6, 90e6}, Median: 50e6, Worst: 250e6},
+		{What: firstAnswer, Regions: 1_000_000, Samples: []float64{60e6}, Median: 50e6},
+		{What: wholeIndex, Regions: 10_000, Samples: []float64{60e6}},
+	})
+	for _, want := range []string{
+		"| longest wait of a busy client | 1,000 | 3 | 30.0 ms | 90.0 ms | median < 50.0 ms, worst < 250 ms | reached |",
+		"| first answer | 1,000,000 | 1 | 60.0 ms | 60.0 ms | median < 50.0 ms | **missed** |",
+		"| sums of all regions | 10,000 | 1 | 60.0 ms | 60.0 ms |  |  |",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the table lacks %q:\n%s", want, got)
+		}
+	}
+}
+
+func TestSlotsMayCostFivePercent(t *testing.T) {
+	for ratio, want := range map[float64]bool{1.05: true, 1.06: false} {
+		if got := (slotsResult{Ratio: ratio}).reached(); got != want {
+			t.Errorf("%v times as dear: reached = %v, want %v", ratio, got, want)
+		}
+	}
+}
+
+// TestBusyClientIsTimed: the longest call is found, and the client's errors come out.
+func TestBusyClientIsTimed(t *testing.T) {
+	dir := t.TempDir()
+	b := startBusy(dir)
+	if err := b.goesOn(); err != nil {
+		t.Fatal(err)
+	}
+	if b.longest.Load() <= 0 {
+		t.Error("no call took any time")
+	}
+	if err := b.end(); err != nil {
+		t.Error(err)
+	}
+	b = startBusy(dir + "/none")
+	if err := b.goesOn(); err == nil {
+		t.Error("a client that can do nothing goes on")
+	}
+	if err := b.end(); err != nil {
+		t.Errorf("the error was told already: %v", err)
+	}
+}

@@ -142,12 +142,16 @@ func startServer(dir string, args []string) (*contender, error) {
 }
 
 // startShmfs mounts with the built binary, as a user does.
-func startShmfs(ctx context.Context, o options) (*contender, error) {
+func startShmfs(ctx context.Context, o options) (*contender, error) { return startShmfsWith(ctx, o) }
+
+// startShmfsWith passes flags to shmfs mount.
+func startShmfsWith(ctx context.Context, o options, flags ...string) (*contender, error) {
 	dir, err := os.MkdirTemp("", "shmfs-bench-shmfs-")
 	if err != nil {
 		return nil, err
 	}
-	if out, err := exec.CommandContext(ctx, o.binary, "mount", dir, "--size", "90%").CombinedOutput(); err != nil {
+	args := append([]string{"mount", dir, "--size", "90%"}, flags...)
+	if out, err := exec.CommandContext(ctx, o.binary, args...).CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s mount: %w: %s", o.binary, err, out), os.Remove(dir))
 	}
 	c := &contender{name: shmfs, dir: dir, control: filepath.Join(dir, ".ctl")}

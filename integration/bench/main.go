@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -41,9 +42,11 @@ type options struct {
 	rows       string // those whose title contains it
 	contenders []string
 	binary     string
+	noSlots    string // a shmfs built without slots
 	rounds     int
 	size       int
-	few, many  int // regions present in the scale measurements
+	few, many  int // regions present in the measurements of scale and of restarts
+	kills      int
 	lists      []int
 	cold       bool
 	out, json  string
@@ -52,9 +55,11 @@ type options struct {
 func parseOptions(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.StringVar(&o.rows, "rows", "", "only works whose name contains this (memory, touch, io, open, create, stat, list, scale, trips)")
+	f.StringVar(&o.rows, "rows", "", "only works whose name contains this (memory, touch, io, open, create, stat, list, scale, restart, slots, trips)")
 	contenders := f.String("contenders", "tmpfs,loopback,shmfs", "who takes part, comma separated")
 	f.StringVar(&o.binary, "binary", "bin/shmfs", "the shmfs to measure")
+	f.StringVar(&o.noSlots, "noslots", "bin/shmfs-noslots", "the same, built with -tags noslots")
+	f.IntVar(&o.kills, "kills", 200, "kills of a server under a busy client; of an idle one a tenth of that")
 	f.IntVar(&o.rounds, "rounds", 15, "rounds a work")
 	f.IntVar(&o.size, "size", 1<<30, "bytes of the region that is mapped")
 	f.IntVar(&o.few, "few", 1_000, "regions present, for comparison with many")
@@ -69,7 +74,7 @@ func parseOptions(args []string) (options, error) {
 	o.contenders = strings.Split(*contenders, ",")
 	o.lists = []int{10_000, 100_000}
 	if *quick {
-		o.rounds, o.size, o.many, o.lists = 3, 64<<20, 10_000, []int{1_000, 10_000}
+		o.rounds, o.size, o.many, o.kills, o.lists = 3, 64<<20, 10_000, 20, []int{1_000, 10_000}
 	}
 	if o.size < 1<<20 || o.size&(o.size-1) != 0 {
 		return o, fmt.Errorf("-size %d: want a power of two, at least 1 MiB", o.size)
@@ -95,8 +100,30 @@ func measure(ctx context.Context, o options, r *report, progress io.Writer) erro
 			return err
 		}
 	}
+	if err := measureServers(ctx, o, r, progress); err != nil {
+		return err
+	}
 	if o.wants("trips") {
 		return measureTrips(ctx, o, r)
+	}
+	return nil
+}
+
+// measureServers measures what no other contender can do.
+func measureServers(ctx context.Context, o options, r *report, progress io.Writer) error {
+	if !slices.Contains(o.contenders, shmfs) {
+		return nil
+	}
+	if o.wants("restart") {
+		if err := measureTakeover(ctx, o, r, progress); err != nil {
+			return fmt.Errorf("restart: %w", err)
+		}
+	}
+	if o.wants("slots") {
+		fmt.Fprintln(progress, "measuring: slots")
+		if err := measureSlots(ctx, o, r); err != nil {
+			return fmt.Errorf("slots: %w", err)
+		}
 	}
 	return nil
 }

@@ -13,12 +13,14 @@ import (
 
 // report is what a run has found.
 type report struct {
-	options options
-	machine machine
-	date    time.Time
-	results []*result
-	scale   []scaleResult
-	trips   []tripResult
+	options  options
+	machine  machine
+	date     time.Time
+	results  []*result
+	scale    []scaleResult
+	takeover []takeoverResult
+	slots    *slotsResult // nil if it was not measured
+	trips    []tripResult
 }
 
 func newReport(o options) *report {
@@ -82,6 +84,12 @@ func (r *report) markdown() string {
 	if len(r.scale) > 0 {
 		fmt.Fprintf(&b, "\n%s", scaleTable(r.options, r.scale))
 	}
+	if len(r.takeover) > 0 {
+		fmt.Fprintf(&b, "\n%s", takeoverTable(r.takeover))
+	}
+	if r.slots != nil {
+		fmt.Fprintf(&b, "\n%s", r.slots)
+	}
 	if len(r.trips) > 0 {
 		fmt.Fprintf(&b, "\nRequests to the server, counted by the server itself:\n\n%s", tripsTable(r.trips))
 	}
@@ -115,10 +123,12 @@ func (r *report) figures() any {
 		rows = append(rows, f)
 	}
 	return struct {
-		Date    time.Time
-		Machine machine
-		Rows    []figure
-		Scale   []scaleResult
-		Trips   []tripResult
-	}{r.date, r.machine, rows, r.scale, r.trips}
+		Date     time.Time
+		Machine  machine
+		Rows     []figure
+		Scale    []scaleResult
+		Takeover []takeoverResult
+		Slots    *slotsResult `json:",omitempty"`
+		Trips    []tripResult
+	}{r.date, r.machine, rows, r.scale, r.takeover, r.slots, r.trips}
 }

@@ -88,7 +88,7 @@ func (s *scaleResult) measureMemory(ctx context.Context, o options, many *conten
 }
 
 func (s *scaleResult) measureGrowth(ctx context.Context, o options, few, many *contender) error {
-	w := createWork()
+	w := createWork(createsEach)
 	few.name, many.name = "few", "many"
 	results, err := interleave(ctx, w, []*contender{few, many}, o)
 	if err != nil {

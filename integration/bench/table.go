@@ -87,14 +87,17 @@ func (r *result) against(contender string) string {
 
 func (r *result) verdict() string {
 	met, ok := r.reached()
-	switch {
-	case !ok:
+	if !ok {
 		return ""
-	case met:
-		return "reached"
-	default:
-		return "**missed**"
 	}
+	return verdict(met)
+}
+
+func verdict(met bool) string {
+	if met {
+		return "reached"
+	}
+	return "**missed**"
 }
 
 func (t target) text(r row) string {

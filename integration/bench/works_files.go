@@ -128,9 +128,11 @@ func timeOpen(path *byte) (float64, error) {
 	return ns, m.unmap()
 }
 
-// createWork makes regions and removes them. Unmapping stands between, and is not timed.
-func createWork() work {
-	const each = 200
+// createsEach is how many regions are made and removed a round.
+const createsEach = 200
+
+// createWork makes and removes so many regions a round. Unmapping stands between, and is not timed.
+func createWork(each int) work {
 	return work{
 		name: "create",
 		rows: []row{

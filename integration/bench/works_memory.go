@@ -15,7 +15,7 @@ import (
 
 // works are all there are, in the order of the table.
 func works(o options) []work {
-	all := []work{memoryWork(o), touchWork(o), ioWork(), openWork(), createWork(), statWork()}
+	all := []work{memoryWork(o), touchWork(o), ioWork(), openWork(), createWork(createsEach), statWork()}
 	for _, n := range o.lists {
 		all = append(all, listWork(n))
 	}

@@ -23,7 +23,6 @@ type Options struct {
 	Workers  int // of each kind
 	Regions  int // that are there all the time
 	IO       string
-	Direct   bool // servers are killed without being stopped first
 	Progress io.Writer
 	// Failpoint is where servers kill themselves, as package failpoint reads it; empty: they are killed. The program
 	// must be built with the tag failpoints.
@@ -135,9 +134,6 @@ func (m *mount) hire(o Options, c *clock) (map[string]worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	// In the cached way a page fault of a client waits for the server in the middle of Go code, and the scheduler and
-	// the garbage collector with it: who has stopped the server might never get to kill it.
-	m.stops = passthrough && !o.Direct
 	for k, kind := range kinds {
 		if kind.passthrough && !passthrough {
 			continue

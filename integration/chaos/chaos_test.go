@@ -56,7 +56,7 @@ func TestFailpoints(t *testing.T) {
 	needRoot(t)
 	binary := program(t, "failpoints")
 	for _, x := range []string{"read=50", "slot=10", "made=10", "entered=10", "registered=3", "backed=3", "closing=3", "closed=3",
-		"answering=50", "any=200"} {
+		"answering=50", "forgetting=5", "any=200"} {
 		t.Run(x, func(t *testing.T) {
 			r, err := Run(Options{Binary: binary, Kills: 8, Seed: 7, Workers: 1, Regions: 10, IO: "auto", Failpoint: x})
 			if err != nil {
@@ -114,7 +114,7 @@ func TestDocumentedProofs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var code []byte
-	for _, pattern := range []string{"*_test.go", "../mounts/*_test.go", "../../fs/gofuse/keeper/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "../mounts/*_test.go", "../../fs/gofuse/keeper/*_test.go", "../../fs/gofuse/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -3,8 +3,9 @@
 // Command chaos kills the server of a busy mount again and again, while clients check that they never notice.
 //
 // Clients are of many kinds (worker_*.go), each with a model of what its part of the mount must look like. The server
-// is stopped at a random moment, looked at, and killed if a request is in flight (in the cached way it is not stopped,
-// see hire). A kill that finds none is not made, so every kill counts. At the end the mount must hold exactly what the models say, have no file open, and go.
+// is killed at a random moment if a request is in flight, also inside a system call of its own. A kill that finds none
+// is not made, so every kill counts. At the end the mount must hold exactly what the models say, have no file open, and
+// go.
 package main
 
 import (
@@ -25,7 +26,6 @@ func run(args []string) int {
 	flags.IntVar(&o.Workers, "workers", 2, "clients of each kind")
 	flags.IntVar(&o.Regions, "regions", 1000, "regions that are there all the time")
 	flags.StringVar(&o.IO, "io", "auto", "how data goes: auto, passthrough, cached")
-	flags.BoolVar(&o.Direct, "direct", false, "kill servers without stopping them first: also inside a system call of theirs")
 	flags.StringVar(&o.Failpoint, "failpoint", "", "where servers kill themselves: any=200, made=20; -binary is built with -tags failpoints")
 	if err := flags.Parse(args); err != nil {
 		return 2

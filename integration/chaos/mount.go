@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,9 +25,26 @@ type mount struct {
 	dir     string
 	control string // where fusectl is mounted
 	keeper  *exec.Cmd
-	stderr  bytes.Buffer
+	stderr  log
 	waiting string // file that counts requests in flight
-	stops   bool   // whether servers are stopped before they are killed
+}
+
+// log is what the keeper and its servers say.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // begin mounts, and makes the kernel's count of requests readable.
@@ -178,18 +196,19 @@ func (m *mount) next(o Options, random *rand.Rand, last int) (int, error) {
 }
 
 // kill kills the server at a moment when a request is in flight. It waits for one that is not last, which was killed
-// before.
+// before, and lets it live for a random time: while it starts, takes over, and serves.
 func (m *mount) kill(random *rand.Rand, last int) (int, error) {
+	const longest = 40 * time.Millisecond
+	lives, seen := time.Duration(random.Int64N(int64(longest))), 0
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
 		pid := m.server()
 		if pid == 0 || pid == last {
 			time.Sleep(100 * time.Microsecond)
 			continue
 		}
-		if m.stops {
-			if err := stopProcess(pid); err != nil {
-				return 0, err
-			}
+		if pid != seen {
+			seen = pid
+			time.Sleep(lives)
 		}
 		n, err := m.inFlight()
 		if err != nil {
@@ -198,30 +217,9 @@ func (m *mount) kill(random *rand.Rand, last int) (int, error) {
 		if n > 0 {
 			return pid, syscall.Kill(pid, syscall.SIGKILL)
 		}
-		if m.stops {
-			syscall.Kill(pid, syscall.SIGCONT)
-		}
 		time.Sleep(time.Duration(random.IntN(500)) * time.Microsecond)
 	}
 	return 0, errors.New("nobody served, or nobody asked, for 10 s: " + m.stderr.String())
-}
-
-// stopProcess stops a process, and waits until all of it has.
-func stopProcess(pid int) error {
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		return err
-	}
-	for {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			return err
-		}
-		_, after, _ := strings.Cut(string(b), ") ")
-		if after[0] == 'T' || after[0] == 'Z' {
-			return nil
-		}
-		time.Sleep(20 * time.Microsecond)
-	}
 }
 
 func region(i int) string { return fmt.Sprintf("all/%04d", i) }
@@ -249,6 +247,9 @@ func (m *mount) checkFill(n int) error {
 	return nil
 }
 
+// blockSize is what st_blocks counts (stat(2)).
+const blockSize = 512
+
 // checkStats compares what the server counts with what is there.
 func (m *mount) checkStats(o Options, kills int64) error {
 	want := map[string]int64{"regions": 0, "directories": 0, "open_descriptors": 0}
@@ -273,21 +274,26 @@ func (m *mount) checkStats(o Options, kills int64) error {
 				return fmt.Errorf("%s has two names left", path)
 			}
 			want["regions"]++
+			want["resident_bytes"] += s.Sys().(*syscall.Stat_t).Blocks * blockSize
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	var b []byte
-	for range 100 { // the last closes arrive a moment later
-		if b, err = os.ReadFile(filepath.Join(m.dir, ".ctl/stats")); err != nil {
-			return err
-		}
-		if bytes.Contains(b, []byte("\nopen_descriptors 0\n")) {
-			break
+	for range 200 { // the last closes arrive, and what servers that died had to forget is found, a moment later
+		if err = m.compareStats(want); err == nil {
+			return nil
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+	return err
+}
+
+func (m *mount) compareStats(want map[string]int64) error {
+	b, err := os.ReadFile(filepath.Join(m.dir, ".ctl/stats"))
+	if err != nil {
+		return err
 	}
 	var all []error
 	for key, n := range want {

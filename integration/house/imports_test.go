@@ -49,6 +49,8 @@ var importRules = []importRule{
 		"it is the tree that all front ends serve: no protocol, no system call, no backend"},
 	{"fs/fstest", []string{"fs", "regions"}, []string{sys, goFuse + "/posixtest"},
 		"it tests a tree from outside, in process or mounted, whoever serves it and whatever holds it"},
+	{"fs/gofuse/keeper/notify", nil, []string{sys},
+		"a keeper speaks through it, so it is as small"},
 	{"fs/gofuse/keeper", []string{"fs/gofuse/fusemount"}, []string{sys},
 		"it must not die, so it is small: golang.org/x/sys only"},
 	{"fs/gofuse/fusemount", nil, []string{sys},

@@ -203,7 +203,7 @@ func TestEventFilter(t *testing.T) {
 
 // Readers that wait are many, take nothing from others, and end with a signal.
 func TestWaitingReaders(t *testing.T) {
-	const readers = 100
+	const readers = 60
 	m := serve(t, "--size=16M")
 	stream := filepath.Join(m.dir, ".ctl/stream/events")
 	fd, err := unix.Open(stream, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

@@ -20,8 +20,9 @@ import (
 
 // The exit codes that scripts rely on (shmfs help).
 const (
-	exitOK, exitUsage, exitMountPoint, exitMounted, exitDead, exitBusy    = 0, 2, 3, 4, 5, 6
-	exitPermission, exitNoFUSE, exitUnsupported, exitConfig, exitNotFound = 7, 8, 9, 10, 11
+	exitOK, exitFailed, exitUsage, exitMountPoint, exitMounted, exitDead = 0, 1, 2, 3, 4, 5
+	exitBusy, exitPermission, exitNoFUSE, exitUnsupported                = 6, 7, 8, 9
+	exitConfig, exitNotFound                                             = 10, 11
 )
 
 // background mounts as a user would, and unmounts at the end if that was not done.

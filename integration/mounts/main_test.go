@@ -184,7 +184,7 @@ func (m *mount) finish(t *testing.T) {
 			t.Errorf("the server did not end within 20 s of SIGTERM: %s", m.stderr)
 		}
 	}
-	if strings.Contains(m.stderr.String(), "DATA RACE") || strings.Contains(m.stderr.String(), "panic") {
+	if strings.Contains(m.stderr.String(), "DATA RACE") || strings.Contains(m.stderr.String(), "panic:") {
 		t.Errorf("the server complained:\n%s", m.stderr)
 	}
 	if mounted(t, m.dir) {

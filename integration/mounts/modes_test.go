@@ -78,9 +78,12 @@ func dropTo() []string {
 	return []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--"}
 }
 
-// TestUnprivileged runs TestAsNobody in a process of an ordinary user, because nobody else, root included, can see into
-// such a mount.
-func TestUnprivileged(t *testing.T) {
+// TestUnprivileged runs TestAsNobody as an ordinary user.
+func TestUnprivileged(t *testing.T) { runAsNobody(t, "TestAsNobody") }
+
+// runAsNobody runs a test in a process of an ordinary user, because nobody else, root included, can see into such a mount.
+func runAsNobody(t *testing.T, test string) {
+	t.Helper()
 	needRoot(t)
 	if _, err := exec.LookPath("fusermount3"); err != nil {
 		t.Skip("fusermount3 is not installed")
@@ -107,7 +110,7 @@ func TestUnprivileged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	line := append(dropTo(), copied.path, "-test.run=^TestAsNobody$", "-test.v", "-test.count=1")
+	line := append(dropTo(), copied.path, "-test.run=^"+test+"$", "-test.v", "-test.count=1")
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Dir = copied.dir
 	cmd.Env = append(os.Environ(), asNobody+"="+dir, "SHMFS_BINARY="+path, "HOME="+copied.dir, "TMPDIR="+copied.dir)

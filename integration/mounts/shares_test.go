@@ -125,6 +125,29 @@ func TestReservationIsKept(t *testing.T) {
 	wantErrno(t, "fast writes there", m.try("limits", "directory tenant writes=fast"), syscall.EINVAL)
 }
 
+// Limits by configuration hold for directories that have none of their own, those that are there and those to come.
+func TestDirectoryLimitsByConfiguration(t *testing.T) {
+	m := serve(t, "--size=64M", "--directory-limit=tenants/*:2M")
+	a := m.mkdir(t, "tenants/a")
+	wantErrno(t, "the limit of all", growTo(filepath.Join(a, "f"), 2<<20+1), syscall.EDQUOT)
+	m.tell(t, "limits", "directory tenants/a bytes=4M")
+	wantErrno(t, "its own", growTo(filepath.Join(a, "f"), 4<<20), 0)
+	wantErrno(t, "more", growTo(filepath.Join(a, "f"), 4<<20+1), syscall.EDQUOT)
+	b, c := m.mkdir(t, "tenants/b"), m.mkdir(t, "others")
+	m.tell(t, "config", "directory_limit=tenants/*:1M|others:regions=1")
+	wantErrno(t, "changed", growTo(filepath.Join(b, "f"), 1<<20+1), syscall.EDQUOT)
+	wantErrno(t, "its own stays", growTo(filepath.Join(a, "f"), 4<<20-1), 0)
+	wantErrno(t, "one region", growTo(filepath.Join(c, "f"), 8<<20), 0)
+	wantErrno(t, "two regions", growTo(filepath.Join(c, "g"), 0), syscall.EDQUOT)
+	needSuccessor(t)
+	killServer(t, m)
+	wantErrno(t, "with the next server", growTo(filepath.Join(c, "g"), 0), syscall.EDQUOT)
+	m.tell(t, "config", "directory_limit=max")
+	wantErrno(t, "without it", growTo(filepath.Join(c, "g"), 0), 0)
+	wantErrno(t, "without it", growTo(filepath.Join(b, "f"), 8<<20), 0)
+	wantErrno(t, "its own stays", growTo(filepath.Join(a, "f"), 4<<20+1), syscall.EDQUOT)
+}
+
 // A limit below what is held takes nothing away.
 func TestLoweredLimits(t *testing.T) {
 	m := serve(t, "--size=16M")
@@ -263,6 +286,7 @@ func TestSoftLimit(t *testing.T) {
 	for i := range 3 {
 		wantErrno(t, "above it", growTo(filepath.Join(d, fmt.Sprint(i)), 1<<20), 0)
 	}
+	m.waitFor(t, "the warning", func() bool { return strings.Contains(m.stderr.String(), "a soft limit is passed") })
 	if log := m.stderr.String(); strings.Count(log, "a soft limit is passed") != 1 || !strings.Contains(log, "the directory d") {
 		t.Errorf("logged:\n%s", log)
 	}
@@ -280,7 +304,7 @@ func TestLimitsCommands(t *testing.T) {
 	}
 	wantErrno(t, "a region", growTo(filepath.Join(d, "f"), 2<<20), 0)
 	r := shmfs(t, "limits", m.dir)
-	for _, want := range []string{"directory  2.0M      2.0M   1        5", "auto    \"a dir\"", "user       0         1.0M"} {
+	for _, want := range []string{"directory  2.0M      2.0M   1        5", "auto    a dir", "user       0         1.0M"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("no %q in:\n%s%s", want, r.stdout, r.stderr)
 		}
@@ -294,4 +318,25 @@ func TestLimitsCommands(t *testing.T) {
 	if r := shmfs(t, "limits", "set", m.dir, "bytes=2M"); r.code == 0 || !strings.Contains(r.stderr, "echo size=16G") {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
+}
+
+// What grows without asking takes from the headroom first, and from nobody's promise.
+func TestHeadroom(t *testing.T) {
+	m := serve(t, "--size=16M", "--huge=never")
+	if got := m.stat(t, "mode"); got != "passthrough" {
+		t.Skipf("no passthrough here: %s", m.stat(t, "mode_reason"))
+	}
+	promised := filepath.Join(m.dir, "promised")
+	wantErrno(t, "all that there is", growTo(promised, 16<<20), 0)
+	fd, err := unix.Open(filepath.Join(m.dir, "sneaking"), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	wantErrno(t, "through a read-write descriptor", writeAll(fd, 1<<20), 0)
+	if err := touch(promised, 16<<20); err != nil {
+		t.Error(err)
+	}
+	wantErrno(t, "more", growTo(filepath.Join(m.dir, "more"), page), syscall.ENOSPC)
+	wantErrno(t, "the size as it is", m.try("config", "size=16M"), 0)
 }

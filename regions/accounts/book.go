@@ -17,6 +17,7 @@ type Book struct {
 	several  map[*file]struct{} // those that have more than one home
 	nameless map[Node]*file
 	dying    int // of nameless: held by nobody
+	deaths   uint64
 	subjects [kinds]map[uint32]*account
 	defaults [kinds]Limits
 	explicit [kinds]map[uint32]Limits
@@ -81,11 +82,14 @@ func New(unit int64, root Node) *Book {
 	return b
 }
 
-// SetUnit changes the unit, before anything is in the book.
+// SetUnit changes the unit.
 func (b *Book) SetUnit(unit int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.unit = unit
+	if b.unit != unit {
+		b.unit = unit
+		b.promiseAnew()
+	}
 }
 
 // directory answers a directory's account; the root's for one that is not known.

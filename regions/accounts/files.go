@@ -277,6 +277,7 @@ func (b *Book) die(f *file) {
 	}
 	f.dying = true
 	b.dying++
+	b.deaths++
 	b.charge(f, f.amount(), true)
 }
 
@@ -338,6 +339,13 @@ func (b *Book) Dying() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.dying
+}
+
+// Deaths counts the regions that became so.
+func (b *Book) Deaths() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.deaths
 }
 
 // Chown claims a node for another owner.

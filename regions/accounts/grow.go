@@ -158,8 +158,8 @@ func (b *Book) Allocated(n Node, end int64) (undo func(), e *Exceeded) {
 	}, nil
 }
 
-// Settle takes note of what a region is after a change that Grow was asked for. Truncated says that what was allocated
-// past the size is gone. It answers whether the region must be looked at again, because there were several changes at
+// Settle takes note of what a region is after a change that Grow was asked for. Truncated says that its size was set:
+// what was allocated past the end is gone then, unless it became longer (Linux mm/shmem.c, shmem_setattr). It answers whether the region must be looked at again, because there were several changes at
 // once.
 func (b *Book) Settle(n Node, s Seen, truncated bool) (again bool) {
 	b.mu.Lock()
@@ -175,7 +175,7 @@ func (b *Book) Settle(n Node, s Seen, truncated bool) (again bool) {
 	if f.pending > 0 {
 		return false
 	}
-	if truncated {
+	if truncated && s.Size <= f.size {
 		f.beyond = 0
 	}
 	again = f.overlap

@@ -18,6 +18,7 @@ const (
 	Ending     Point = "ending"     // a name that the server takes away by itself is in the ledger, and there
 	Unlinked   Point = "unlinked"   // it is gone; the kernel was not told
 	Answering  Point = "answering"  // the answer is made; the kernel does not have it
+	Forgetting Point = "forgetting" // the kernel said that it does not know a node, and never will again
 )
 
 // Variable is the environment's variable that says where to end: "POINT=N" is with a chance of one in N at that point,

@@ -19,6 +19,12 @@
 // A server that dies again and again within moments is started later and later, and meanwhile requests get EIO, or the
 // connection is aborted, as configured: nobody waits for ever.
 //
+// # The next keeper
+//
+// Whoever starts the keeper may keep the connection and all else that it holds (Options.Leave; package notify), so that
+// SIGTERM or kill -9 end the keeper and its server, and not the mount. The next keeper goes on (Options.Died). It ends a
+// server that is left, stopped and so unaware of its keeper's end, before it starts one (package ledger, Hold).
+//
 // # Known deadlock
 //
 // The keeper must not touch a file of its mount, nor have one open.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -27,7 +28,14 @@ type Options struct {
 	Abort bool
 	// Deaths, each within a moment of its start, are a crash loop. 0 is usual.
 	Deaths int
-	Log    *slog.Logger
+	// Died is when the connection lost its last server, if another keeper held it before this one.
+	Died time.Time
+	// Heard is told what happens; it must not wait. nil for nobody.
+	Heard func(Event)
+	// Leave answers whether the connection is kept elsewhere too, so that SIGTERM leaves it to the next keeper instead
+	// of being passed on. nil for never.
+	Leave func() bool
+	Log   *slog.Logger
 }
 
 const (
@@ -41,39 +49,63 @@ const (
 	lastPause  = 30 * time.Second
 )
 
+// ErrLeft says that the server was ended and the connection left to the next keeper.
+var ErrLeft = errors.New("the mount is left to the next keeper")
+
 // ErrCrashLoop says that servers died one after the other.
 var ErrCrashLoop = errors.New("the server died again and again: see its log; the connection is given up")
 
 // Keeper keeps one mount served.
 type Keeper struct {
 	options Options
-	early   int         // deaths in a row, each soon after the start
-	fresh   bool        // start the program on disk
-	signals []os.Signal // that came while no server was ready
+	early   int    // deaths in a row, each soon after the start
+	fresh   bool   // start the program on disk
+	leaving bool   // to the next keeper
+	wishes  []wish // that the mount may end
 }
+
+// wish is a signal that asks for the end of the mount.
+type wish struct {
+	signal os.Signal
+	passed time.Time // to a server; zero for not yet
+}
+
+// wishTime is how long after it was passed on a wish is passed on again, to the next server: the one that got it first
+// may have been dead, or stopped, without anybody knowing.
+const wishTime = lookTime + silence + 2*time.Second
 
 // New makes a keeper.
 func New(o Options) *Keeper {
 	if o.Deaths == 0 {
 		o.Deaths = usualDeaths
 	}
+	if o.Heard == nil {
+		o.Heard = func(Event) {}
+	}
+	if o.Leave == nil {
+		o.Leave = func() bool { return false }
+	}
 	return &Keeper{options: o}
 }
 
 // Run has the connection served until a server ends of its own will, which is the end of the mount. It returns an error
-// if the first server does not become ready, if servers cannot be replaced here, or in a crash loop.
+// if the first server does not become ready, if servers cannot be replaced here, in a crash loop, or ErrLeft.
 func (k *Keeper) Run() error {
 	defer k.options.Connection.Close()
-	var died time.Time
-	for first := true; ; first = false {
+	died := k.options.Died
+	for first := died.IsZero(); ; first = false {
 		s, err := k.start(died)
 		if err == nil {
 			err = k.attend(s)
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			return nil
+		case k.leaving:
+			return ErrLeft
 		}
 		died = time.Now()
+		k.options.Heard(Event{What: Died})
 		if first && !s.wasReady() || s != nil && s.last {
 			return fmt.Errorf("the server ended: %w", err)
 		}
@@ -93,8 +125,8 @@ type server struct {
 	cmd    *exec.Cmd
 	tether *os.File
 	begun  time.Time
-	ended  chan error // gets how it ended, once
-	words  chan byte  // what it says
+	ended  chan error  // gets how it ended, once
+	words  chan string // what it says: a word and its text
 	ready  bool
 	last   bool // no other can take over
 }
@@ -115,7 +147,7 @@ func (k *Keeper) start(died time.Time) (*server, error) {
 		return nil, err
 	}
 	defer theirs.Close()
-	s := &server{tether: ours, begun: time.Now(), ended: make(chan error, 1), words: make(chan byte, 1)}
+	s := &server{tether: ours, begun: time.Now(), ended: make(chan error, 1), words: make(chan string, 1)}
 	s.cmd = k.options.Command(theirs, died, k.fresh)
 	if s.cmd.SysProcAttr == nil {
 		s.cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -133,12 +165,13 @@ func (k *Keeper) start(died time.Time) (*server, error) {
 // listen hands on what the server says, until it is gone.
 func (s *server) listen() {
 	defer close(s.words)
-	word := make([]byte, 1)
+	buf := make([]byte, wordSize)
 	for {
-		if n, err := s.tether.Read(word); n < 1 || err != nil {
+		n, err := s.tether.Read(buf)
+		if n < 1 || err != nil {
 			return
 		}
-		s.words <- word[0]
+		s.words <- string(buf[:n])
 	}
 }
 
@@ -170,7 +203,7 @@ func (k *Keeper) attend(s *server) error {
 			asked = false
 			k.heard(s, word)
 		case <-look.C:
-			if !asked && s.say(wordPing) == nil {
+			if !asked && say(s.tether, wordPing, "") == nil {
 				asked = true
 				silent.Reset(silence)
 			}
@@ -191,15 +224,28 @@ func (s *server) release() {
 }
 
 // heard acts on what a server says.
-func (k *Keeper) heard(s *server, word byte) {
-	if word != wordReady && word != wordLast {
-		return
+func (k *Keeper) heard(s *server, said string) {
+	word, text := said[0], said[1:]
+	switch word {
+	case wordPing:
+		k.options.Heard(Event{What: Answered, Text: text})
+	case wordReloaded:
+		k.options.Heard(Event{What: Reloaded})
+	case wordReady, wordLast:
+		s.ready, s.last = true, word == wordLast
+		k.options.Heard(Event{What: Serves, Text: text, Last: s.last})
+		for i := range k.wishes {
+			k.wishes[i].pass(s)
+		}
 	}
-	s.ready, s.last = true, word == wordLast
-	for _, sig := range k.signals {
-		s.cmd.Process.Signal(sig)
+}
+
+// pass hands a wish on, unless a server had it some time ago: that one has decided.
+func (w *wish) pass(s *server) {
+	if w.passed.IsZero() || time.Since(w.passed) < wishTime {
+		w.passed = time.Now()
+		s.cmd.Process.Signal(w.signal)
 	}
-	k.signals = nil
 }
 
 // signal passes a signal on, as soon as there is a server that expects it.
@@ -210,16 +256,21 @@ func (k *Keeper) signal(s *server, sig os.Signal) {
 			k.fresh = true
 			s.cmd.Process.Kill()
 		}
-	case s.ready:
-		s.cmd.Process.Signal(sig)
+	case sig == syscall.SIGTERM && k.options.Leave():
+		k.leaving = true
+		s.cmd.Process.Kill()
 	case sig == syscall.SIGTERM || sig == os.Interrupt:
-		k.signals = append(k.signals, sig)
+		k.wishes = slices.DeleteFunc(k.wishes, func(w wish) bool { return !w.passed.IsZero() && time.Since(w.passed) >= wishTime })
+		k.wishes = append(k.wishes, wish{signal: sig})
+		if s.ready {
+			k.wishes[len(k.wishes)-1].pass(s)
+		}
+	case s.ready:
+		if sig == syscall.SIGHUP {
+			k.options.Heard(Event{What: Reloading})
+		}
+		s.cmd.Process.Signal(sig)
 	}
-}
-
-func (s *server) say(word byte) error {
-	_, err := s.tether.Write([]byte{word})
-	return err
 }
 
 // pause waits before the next server is started, if the last ones died at once. Meanwhile requests are refused.
@@ -238,5 +289,8 @@ func (k *Keeper) pause(s *server, died time.Time) error {
 	d := min(firstPause<<min(k.early-k.options.Deaths, 10), lastPause)
 	k.options.Log.Error("the server died again and again; requests are refused", "for", d.String(),
 		"remedy", "see its log; to give the mount up: umount --lazy")
-	return refuse(k.options.Connection, d)
+	return refuse(k.options.Connection, d, func() bool {
+		k.options.Heard(Event{What: Refuses})
+		return len(k.options.Signals) == 0 // the next server, or who attends to it, takes them
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -33,20 +34,41 @@ func TestMain(m *testing.M) {
 func serve(how string) int {
 	count := countStart(os.Getenv("COUNT"))
 	orphaned := make(chan int, 1)
-	t, err := Attach(3, func() bool { return how != "silent" || count > 1 }, func() { orphaned <- 7 })
+	t, err := Attach(3, func() (string, bool) { return "fine", how != "silent" || count > 1 }, func() { orphaned <- 7 })
 	if err != nil {
 		return 9
 	}
 	if how == "stillborn" {
 		return 1
 	}
-	t.Ready(how != "last")
+	ended := make(chan os.Signal, 2)
+	if how == "stopped" {
+		signal.Notify(ended, syscall.SIGTERM)
+	}
+	t.Ready(how != "last", "begun")
 	switch {
 	case how == "dies" && count < 4, how == "last", how == "loops":
 		return 1
 	case how == "silent" && count == 1:
 		return <-orphaned
+	case how == "stopped" && count == 1:
+		syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		return <-orphaned
+	case how == "stopped":
+		select {
+		case <-ended:
+			return 0
+		case code := <-orphaned:
+			return code
+		}
 	case how == "waits":
+		return <-orphaned
+	case how == "reloads":
+		hup := make(chan os.Signal, 1)
+		signal.Notify(hup, syscall.SIGHUP)
+		t.Ready(true, "fine") // once more: now it listens
+		<-hup
+		t.Reloaded()
 		return <-orphaned
 	}
 	return 0
@@ -103,6 +125,44 @@ func TestAServerThatDiesIsStartedAgain(t *testing.T) {
 	}
 }
 
+// A signal that came to a server that was stopped, or about to die, is not lost with it.
+func TestTheEndIsAskedOfTheNextServerToo(t *testing.T) {
+	k, starts := keep(t, "stopped", false)
+	signals := make(chan os.Signal, 1)
+	k.options.Signals = signals
+	go func() {
+		time.Sleep(lookTime / 2) // it is ready, and stopped
+		signals <- syscall.SIGTERM
+	}()
+	begun := time.Now()
+	if err := k.Run(); err != nil || starts() != 2 {
+		t.Errorf("%v after %d starts, want nil after 2", err, starts())
+	}
+	if took := time.Since(begun); took > lookTime+silence+5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// One that a server has had for some time is that server's to answer, and is not repeated.
+func TestAnOldWishIsNotRepeated(t *testing.T) {
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{cmd: cmd}
+	old := wish{syscall.SIGTERM, time.Now().Add(-wishTime)}
+	old.pass(s)
+	if time.Since(old.passed) < wishTime {
+		t.Error("it was passed on once more")
+	}
+	k := New(Options{})
+	s.ready, k.wishes = true, []wish{old}
+	k.signal(s, syscall.SIGTERM)
+	if err := cmd.Wait(); err == nil || len(k.wishes) != 1 || time.Since(k.wishes[0].passed) > time.Second {
+		t.Errorf("%v, %+v: want the new one only", err, k.wishes)
+	}
+}
+
 func TestAServerThatNeverWasReadyIsNot(t *testing.T) {
 	k, starts := keep(t, "stillborn", false)
 	if err := k.Run(); err == nil || starts() != 1 {
@@ -146,14 +206,14 @@ func TestAnOrphanIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Attach(fd, func() bool { return true }, func() { close(told) }); err != nil {
+	if _, err := Attach(fd, func() (string, bool) { return "fine", true }, func() { close(told) }); err != nil {
 		t.Fatal(err)
 	}
 	theirs.Close()
 	ours.Write([]byte{wordPing})
-	word := make([]byte, 1)
-	if _, err := ours.Read(word); err != nil || word[0] != wordPing {
-		t.Errorf("a ping is answered with %q (%v)", word, err)
+	word := make([]byte, wordSize)
+	if n, err := ours.Read(word); err != nil || string(word[:n]) != "pfine" {
+		t.Errorf("a ping is answered with %q (%v)", word[:n], err)
 	}
 	ours.Close()
 	select {
@@ -179,6 +239,83 @@ func TestSignalsWaitForAServer(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("the signal was not passed on within 10 s")
+	}
+}
+
+// What a keeper tells, in this order; what comes between does not matter.
+func wantEvents(t *testing.T, got chan Event, want ...Event) {
+	t.Helper()
+	limit := time.After(10 * time.Second)
+	for _, w := range want {
+		for found := false; !found; {
+			select {
+			case e := <-got:
+				found = e == w
+			case <-limit:
+				t.Fatalf("%+v was not told", w)
+			}
+		}
+	}
+}
+
+// events has a keeper tell into a channel.
+func events(k *Keeper) chan Event {
+	all := make(chan Event, 1000)
+	k.options.Heard = func(e Event) { all <- e }
+	return all
+}
+
+func TestWhatIsTold(t *testing.T) {
+	k, _ := keep(t, "reloads", false)
+	told, signals := events(k), make(chan os.Signal, 1)
+	k.options.Signals = signals
+	done := make(chan error, 1)
+	go func() { done <- k.Run() }()
+	wantEvents(t, told, Event{What: Serves, Text: "begun"}, Event{What: Serves, Text: "fine"})
+	signals <- syscall.SIGHUP
+	wantEvents(t, told, Event{What: Reloading}, Event{What: Reloaded}, Event{What: Answered, Text: "fine"})
+	k.options.Leave = func() bool { return true }
+	signals <- syscall.SIGTERM
+	select {
+	case err := <-done:
+		if !errors.Is(err, ErrLeft) {
+			t.Errorf("%v, want ErrLeft", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("SIGTERM does not end it")
+	}
+}
+
+func TestTheLastServerIsToldOf(t *testing.T) {
+	k, _ := keep(t, "last", false)
+	told := events(k)
+	k.Run()
+	wantEvents(t, told, Event{What: Serves, Text: "begun", Last: true}, Event{What: Died})
+}
+
+// A connection that another keeper held has a next server, even if the first one here comes to nothing; requests that
+// are refused meanwhile are told of, and a signal cuts that short.
+func TestTheNextKeeper(t *testing.T) {
+	k, starts := keep(t, "stillborn", false)
+	k.options.Died, k.options.Deaths, k.options.Abort = time.Now(), 2, false
+	told, signals := events(k), make(chan os.Signal, 1)
+	k.options.Signals = signals
+	k.early = 6 // some have died before: it refuses for long
+	done := make(chan error, 1)
+	go func() { done <- k.Run() }()
+	wantEvents(t, told, Event{What: Died}, Event{What: Refuses}, Event{What: Refuses})
+	if got := starts(); got != 1 {
+		t.Errorf("%d starts while requests are refused, want 1", got)
+	}
+	k.options.Leave = func() bool { return true }
+	signals <- syscall.SIGTERM
+	select {
+	case err := <-done:
+		if !errors.Is(err, ErrLeft) {
+			t.Errorf("%v, want ErrLeft", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("SIGTERM does not end it")
 	}
 }
 

@@ -9,12 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What is said over a tether, a byte a packet.
+// What is said over a tether, a word a packet. Text may follow: how the server is, in one line for people.
 const (
-	wordPing  = 'p' // are you well? And the answer.
-	wordReady = 'r' // the server serves, and another one could take over
-	wordLast  = 'l' // the server serves, and no other one could take over
+	wordPing     = 'p' // are you well? And the answer.
+	wordReady    = 'r' // the server serves, and another one could take over
+	wordLast     = 'l' // the server serves, and no other one could take over
+	wordReloaded = 'c' // it has read its configuration again
 )
+
+// wordSize is the longest packet in bytes; what is longer is cut.
+const wordSize = 512
 
 const (
 	// lookTime is how often a server is asked. Requests that it has read and does not answer cannot be seen from here, so
@@ -38,9 +42,9 @@ type Tether struct {
 	file *os.File
 }
 
-// Attach takes the inherited end. well is asked before the server says that it is; orphaned is called when the keeper
-// is gone, and must end the process.
-func Attach(fd int, well func() bool, orphaned func()) (*Tether, error) {
+// Attach takes the inherited end. well is asked before the server says that it is, and how; orphaned is called when the
+// keeper is gone, and must end the process.
+func Attach(fd int, well func() (string, bool), orphaned func()) (*Tether, error) {
 	unix.CloseOnExec(fd)
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
@@ -50,25 +54,35 @@ func Attach(fd int, well func() bool, orphaned func()) (*Tether, error) {
 	return t, nil
 }
 
-func (t *Tether) listen(well func() bool, orphaned func()) {
-	word := make([]byte, 1)
+func (t *Tether) listen(well func() (string, bool), orphaned func()) {
+	buf := make([]byte, wordSize)
 	for {
-		if n, err := t.file.Read(word); n < 1 || err != nil {
+		if n, err := t.file.Read(buf); n < 1 || err != nil {
 			orphaned()
 			return
 		}
-		if word[0] == wordPing && well() {
-			t.file.Write(word)
+		if buf[0] != wordPing {
+			continue
+		}
+		if how, ok := well(); ok {
+			say(t.file, wordPing, how)
 		}
 	}
 }
 
-// Ready says that the server serves, and whether another one could take over from it.
-func (t *Tether) Ready(resumable bool) error {
-	word := []byte{wordLast}
+// Ready says that the server serves, how it is, and whether another one could take over from it.
+func (t *Tether) Ready(resumable bool, how string) error {
 	if resumable {
-		word[0] = wordReady
+		return say(t.file, wordReady, how)
 	}
-	_, err := t.file.Write(word)
+	return say(t.file, wordLast, how)
+}
+
+// Reloaded says that the server has read its configuration again.
+func (t *Tether) Reloaded() error { return say(t.file, wordReloaded, "") }
+
+func say(to *os.File, word byte, text string) error {
+	packet := append([]byte{word}, text...)
+	_, err := to.Write(packet[:min(len(packet), wordSize)])
 	return err
 }

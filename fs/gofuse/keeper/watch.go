@@ -22,16 +22,25 @@ const (
 	readSize     = 1<<20 + 1<<12 // bytes: the kernel refuses less than the largest request
 )
 
-// refuse answers every request with EIO for as long as d: also those that a server had read and not answered.
-func refuse(connection *os.File, d time.Duration) error {
+// refuse answers every request with EIO for as long as d: also those that a server had read and not answered. It asks
+// at the beginning and every lookTime whether it still should.
+func refuse(connection *os.File, d time.Duration, still func() bool) error {
 	fd := int(connection.Fd())
 	unix.Write(fd, answer(notifyResend, 0)) // where the kernel cannot, there are none to come
 	buf := make([]byte, readSize)
+	var asked time.Time
 	for end := time.Now().Add(d); ; {
 		left := time.Until(end)
 		if left <= 0 {
 			return nil
 		}
+		if time.Since(asked) >= lookTime {
+			asked = time.Now()
+			if !still() {
+				return nil
+			}
+		}
+		left = min(left, lookTime)
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		if n, err := unix.Poll(fds, int(left/time.Millisecond)+1); n == 0 || err == unix.EINTR {
 			continue

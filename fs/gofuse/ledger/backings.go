@@ -13,46 +13,25 @@ type Backing struct {
 
 // EnterBacking enters what the kernel has just registered. It answers where, for LeaveBacking.
 func (l *Ledger) EnterBacking(node uint64, id int32) (index uint32, err error) {
-	l.backingMu.Lock()
-	defer l.backingMu.Unlock()
-	i, ok := l.newBacking()
+	i, ok := l.backings.take()
 	if !ok {
 		return 0, ErrFull
 	}
-	r := record[backingRecord](l, backingSection, uint64(i))
-	r.node, r.id = node, id
-	r.state.Store(backingHeld)
+	r := l.backing(uint64(i))
+	*r.node(), *r.id() = node, id
+	r.state().Store(backingHeld)
 	l.head.backingID.Store(int64(id))
 	return i, nil
 }
 
-func (l *Ledger) newBacking() (uint32, bool) {
-	if n := len(l.freeBackings); n > 0 {
-		i := l.freeBackings[n-1]
-		l.freeBackings = l.freeBackings[:n-1]
-		return i, true
-	}
-	i := l.head.backings.Load()
-	if i >= l.head.sections[backingSection].count {
-		return 0, false
-	}
-	l.head.backings.Store(i + 1)
-	return uint32(i), true
-}
-
 // LeaveBacking takes a backing out; tell tells the kernel.
 func (l *Ledger) LeaveBacking(index uint32, tell func()) {
-	r := record[backingRecord](l, backingSection, uint64(index))
-	r.state.Store(backingClosing)
+	r := l.backing(uint64(index))
+	r.state().Store(backingClosing)
 	tell()
-	r.state.Store(backingFree)
-	l.backingMu.Lock()
-	defer l.backingMu.Unlock()
-	l.freeBackings = append(l.freeBackings, index)
+	r.state().Store(backingFree)
+	l.backings.give(index)
 }
-
-// Leave takes a backing out that Backings answered; tell tells the kernel.
-func (l *Ledger) Leave(b Backing, tell func()) { l.LeaveBacking(b.index, tell) }
 
 // Index answers what LeaveBacking takes.
 func (b Backing) Index() uint32 { return b.index }
@@ -60,9 +39,9 @@ func (b Backing) Index() uint32 { return b.index }
 // Backings calls fn for every backing. fn may not enter or leave any.
 func (l *Ledger) Backings(fn func(Backing)) {
 	for i := range l.head.backings.Load() {
-		r := record[backingRecord](l, backingSection, i)
-		if state := r.state.Load(); state != backingFree {
-			fn(Backing{Node: r.node, ID: r.id, Closing: state != backingHeld, index: uint32(i)})
+		r := l.backing(i)
+		if state := r.state().Load(); state != backingFree {
+			fn(Backing{Node: *r.node(), ID: *r.id(), Closing: state != backingHeld, index: uint32(i)})
 		}
 	}
 }
@@ -79,10 +58,13 @@ func (l *Ledger) NextBackingID() int32 {
 	return next
 }
 
+// SkipBackingID takes note that an id was given out, and is free again.
+func (l *Ledger) SkipBackingID(id int32) { l.head.backingID.Store(int64(id)) }
+
 func (l *Ledger) scanBackings() {
 	for i := range l.head.backings.Load() {
-		if record[backingRecord](l, backingSection, i).state.Load() == backingFree {
-			l.freeBackings = append(l.freeBackings, uint32(i))
+		if l.backing(i).state().Load() == backingFree {
+			l.backings.give(uint32(i))
 		}
 	}
 }

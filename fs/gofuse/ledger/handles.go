@@ -27,69 +27,50 @@ var ErrFull = errors.New("the ledger is full")
 // EnterHandle enters an open handle and answers its number. The content of a control file goes along; one that does
 // not fit is lost with this server.
 func (l *Ledger) EnterHandle(h Handle, content []byte) (uint64, error) {
-	l.handleMu.Lock()
-	defer l.handleMu.Unlock()
-	i, ok := l.newHandle()
+	i, ok := l.handles.take()
 	if !ok {
 		return 0, ErrFull
 	}
-	r := record[handleRecord](l, handleSection, uint64(i))
-	r.generation++
-	r.node, r.request, r.access, r.kind = h.Node, h.Request, h.Access, h.Kind
-	r.text, r.length = 0, 0
-	if len(content) > 0 {
-		l.enterText(r, content)
+	r := l.handle(uint64(i))
+	*r.generation()++
+	*r.node(), *r.request(), *r.access(), *r.kind() = h.Node, h.Request, h.Access, h.Kind
+	*r.text(), *r.length() = 0, uint64(len(content))
+	if i, ok := l.enterText(content); ok {
+		*r.text() = i + 1
 	}
-	r.used.Store(1)
-	return uint64(r.generation)<<32 | uint64(i+1), nil
-}
-
-func (l *Ledger) newHandle() (uint32, bool) {
-	if n := len(l.freeHandles); n > 0 {
-		i := l.freeHandles[n-1]
-		l.freeHandles = l.freeHandles[:n-1]
-		return i, true
-	}
-	i := l.head.handles.Load()
-	if i >= l.head.sections[handleSection].count {
-		return 0, false
-	}
-	l.head.handles.Store(i + 1)
-	return uint32(i), true
+	r.used().Store(1)
+	return uint64(*r.generation())<<32 | uint64(i+1), nil
 }
 
 // find answers the record of a handle that is open.
-func (l *Ledger) find(number uint64) (*handleRecord, uint32, bool) {
+func (l *Ledger) find(number uint64) (handleRecord, uint32, bool) {
 	i := uint64(uint32(number))
 	if i == 0 || i > l.head.handles.Load() {
-		return nil, 0, false
+		return handleRecord{}, 0, false
 	}
-	r := record[handleRecord](l, handleSection, i-1)
-	return r, uint32(i - 1), r.used.Load() == 1 && r.generation == uint32(number>>32)
+	r := l.handle(i - 1)
+	return r, uint32(i - 1), r.used().Load() == 1 && *r.generation() == uint32(number>>32)
 }
 
 // LeaveHandle takes a handle out. One that is not there (any more) is nothing to do.
 func (l *Ledger) LeaveHandle(number uint64) {
-	l.handleMu.Lock()
-	defer l.handleMu.Unlock()
 	r, i, ok := l.find(number)
-	if !ok {
+	if !ok || !r.used().CompareAndSwap(1, 0) {
 		return
 	}
-	r.used.Store(0)
-	if r.text > 0 && uint64(r.text) <= l.head.sections[textSection].count {
-		l.leaveText(r.text - 1)
+	if text := *r.text(); text > 0 && uint64(text) <= l.head.sections[textSection].count {
+		l.leaveText(text - 1)
 	}
-	l.freeHandles = append(l.freeHandles, i)
+	l.handles.give(i)
 }
 
 // Handles calls fn for every open handle.
 func (l *Ledger) Handles(fn func(Handle)) {
 	for i := range l.head.handles.Load() {
-		r := record[handleRecord](l, handleSection, i)
-		if r.used.Load() == 1 {
-			fn(Handle{Number: uint64(r.generation)<<32 | (i + 1), Node: r.node, Request: r.request, Access: r.access,
-				Kind: r.kind, text: r.text, length: r.length})
+		r := l.handle(i)
+		if r.used().Load() == 1 {
+			fn(Handle{Number: uint64(*r.generation())<<32 | (i + 1), Node: *r.node(), Request: *r.request(),
+				Access: *r.access(), Kind: *r.kind(), text: *r.text(), length: *r.length()})
 		}
 	}
 }
@@ -97,38 +78,40 @@ func (l *Ledger) Handles(fn func(Handle)) {
 func (l *Ledger) scanHandles() {
 	taken := make(map[uint32]bool)
 	for i := range l.head.handles.Load() {
-		r := record[handleRecord](l, handleSection, i)
-		if r.used.Load() == 1 {
-			taken[r.text] = true
+		r := l.handle(i)
+		if r.used().Load() == 1 {
+			taken[*r.text()] = true
 		} else {
-			l.freeHandles = append(l.freeHandles, uint32(i))
+			l.handles.give(uint32(i))
 		}
 	}
 	for i := range l.head.sections[textSection].count {
 		if !taken[uint32(i)+1] {
-			l.freeTexts = append(l.freeTexts, uint32(i))
+			l.texts.give(uint32(i))
 		}
 	}
 }
 
-// enterText keeps the content of a control file for a handle.
-func (l *Ledger) enterText(r *handleRecord, content []byte) {
-	n := len(l.freeTexts)
-	if n == 0 || len(content) > textMax {
-		return
+// enterText keeps the content of a control file; false if there is none, or no room for it.
+func (l *Ledger) enterText(content []byte) (uint32, bool) {
+	if len(content) == 0 || len(content) > textMax {
+		return 0, false
 	}
-	i := l.freeTexts[n-1]
+	i, ok := l.texts.take()
+	if !ok {
+		return 0, false
+	}
 	if wrote, err := unix.Pwrite(l.fd, content, l.textAt(i)); err != nil || wrote < len(content) {
-		return
+		l.texts.give(i)
+		return 0, false
 	}
-	l.freeTexts = l.freeTexts[:n-1]
-	r.text, r.length = i+1, uint64(len(content))
+	return i, true
 }
 
 // leaveText gives a text's memory back.
 func (l *Ledger) leaveText(i uint32) {
 	unix.Fallocate(l.fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, l.textAt(i), textMax)
-	l.freeTexts = append(l.freeTexts, i)
+	l.texts.give(i)
 }
 
 func (l *Ledger) textAt(i uint32) int64 {
@@ -138,6 +121,9 @@ func (l *Ledger) textAt(i uint32) int64 {
 
 // Text reads the content that a handle reads; false if it is lost.
 func (l *Ledger) Text(h Handle) ([]byte, bool) {
+	if h.length == 0 {
+		return nil, true
+	}
 	if h.text == 0 || uint64(h.text) > l.head.sections[textSection].count || h.length > textMax {
 		return nil, false
 	}

@@ -1,5 +1,3 @@
-//go:build linux
-
 package ledger
 
 import (
@@ -7,13 +5,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"unsafe"
-)
-
-const (
-	// version is the layout that this release writes. It reads its own, the one before, and a later one whose
-	// writer says (in header.oldest) that this release can.
-	version = 1
-	oldest  = 1
 )
 
 // magic begins every ledger.
@@ -31,23 +22,11 @@ type section struct {
 
 func (s section) end() uint64 { return s.at + s.count*s.size }
 
-// The sections, in the order in which they stand.
-const (
-	configSection = iota
-	slotSection
-	handleSection
-	backingSection
-	textSection
-	sectionCount
-)
-
 const (
 	initSize  = 512  // bytes: struct fuse_init_in with its header is 104 (linux/fuse.h, 7.45)
 	headSize  = 4096 // bytes, one page
 	configMax = 8192 - 16
 	nameMax   = 255 // bytes: NAME_MAX in linux/limits.h
-	// textMax is the longest content of a control file that outlives its server, in bytes: some 300,000 regions.
-	textMax = 64 << 20
 )
 
 // header is the first page.
@@ -71,11 +50,43 @@ type header struct {
 	init     [initSize]byte
 	reply    [initSize]byte
 
+	fields [64]place     // where the fields of records stand; none in layout 1, which has them at firstPlaces
+	newest atomic.Uint32 // number of the newest node that a server has seen; 0 for none
+
+	orphaned atomic.Int64 // when a server lost its keeper, in ns since 1970; 0 for never. Layout 1 has none.
+
 	// What follows is 0 in a ledger of an earlier release.
 	events     atomic.Uint64 // the number of the last event
 	endingDir  uint64        // where a name is being taken away by a server
 	endingLen  atomic.Uint32 // bytes of endingName; 0 for none
 	endingName [nameMax + 1]byte
+}
+
+// place is where a field stands in its record.
+type place struct {
+	at   uint16 // bytes from the start of the record
+	size uint16 // bytes; 0 for a field that is not there
+}
+
+// placement is where each field stands, in bytes from the start of its record.
+type placement [fieldCount]uint16
+
+// firstPlaces is where fields stood in layouts 1 and 2.
+func firstPlaces() placement {
+	return placement{
+		slotUnique: 0, slotBegun: 8, slotNode: 16, slotActive: 24, slotExisted: 28,
+		handleUsed: 0, handleGeneration: 4, handleNode: 8, handleRequest: 16, handleAccess: 24, handleKind: 25,
+		handleText: 28, handleLength: 32,
+		backingNode: 0, backingID: 8, backingState: 12,
+	}
+}
+
+// firstSizes is how long records were in layouts 1 and 2, in bytes.
+func firstSizes() [sectionCount]uint64 {
+	return [sectionCount]uint64{
+		configSection: uint64(unsafe.Sizeof(configRecord{})), slotSection: 32, handleSection: 48, backingSection: 16,
+		textSection: textMax, counterSection: 8,
+	}
 }
 
 // configRecord is one copy of the configuration.
@@ -85,81 +96,67 @@ type configRecord struct {
 	text   [configMax]byte
 }
 
-// slotRecord is a request that cannot simply be done again.
-type slotRecord struct {
-	unique  atomic.Uint64 // FUSE's number of the request; 0 for a slot that was never used
-	begun   int64         // ns since 1970
-	node    uint64        // what stood at the name
-	active  atomic.Uint32 // 1 until its answer is made
-	existed uint32        // whether what the request is about was there
-}
-
-// handleRecord is an open file or directory.
-type handleRecord struct {
-	used       atomic.Uint32 // 1 while it is open
-	generation uint32        // high half of the handle's number: one that is used again is another
-	node       uint64
-	request    uint64 // FUSE's number of the request that opened it
-	access     uint8
-	kind       uint8
-	_          uint16
-	text       uint32 // which text it reads, plus 1; 0 for none
-	length     uint64 // bytes of that text
-	_          uint64
-}
-
-// backingRecord is a file that the kernel has registered for a node.
-type backingRecord struct {
-	node  uint64
-	id    int32
-	state atomic.Uint32 // see backingFree
-}
-
-// States of a backing record.
-const (
-	backingFree    = iota
-	backingHeld    // the kernel knows it
-	backingClosing // the kernel is being told, or was
-)
-
 // sizes are how large a ledger's sections are, in records.
 type sizes [sectionCount]uint64
 
 // standard is enough for 4 million open handles and as many regions in use at once.
-var standard = sizes{configSection: 2, slotSection: 1 << 16, handleSection: 1 << 22, backingSection: 1 << 22, textSection: 64}
-
-var recordSizes = [sectionCount]uint64{
-	configSection:  uint64(unsafe.Sizeof(configRecord{})),
-	slotSection:    uint64(unsafe.Sizeof(slotRecord{})),
-	handleSection:  uint64(unsafe.Sizeof(handleRecord{})),
-	backingSection: uint64(unsafe.Sizeof(backingRecord{})),
-	textSection:    textMax,
-}
+var standard = sizes{configSection: 2, slotSection: 1 << 16, handleSection: 1 << 22, backingSection: 1 << 22, textSection: 64,
+	counterSection: counterCount}
 
 // lay places the sections one after the other, each on a page.
 func lay(n sizes) (sections [sectionCount]section) {
-	at := uint64(headSize)
+	at, records := uint64(headSize), madeSizes()
 	for i := range sections {
-		sections[i] = section{at, n[i], recordSizes[i]}
-		at = (sections[i].end() + headSize - 1) / headSize * headSize
+		sections[i] = section{at, n[i], records[i]}
+		at = pages(sections[i].end())
 	}
 	return sections
 }
 
-// check answers whether a header can be used: total is the length of the file, mapped that of what is mapped of it.
+// pages rounds up to whole pages.
+func pages(n uint64) uint64 { return (n + headSize - 1) / headSize * headSize }
+
+// placed writes down where fields stand.
+func (h *header) placed(p placement) {
+	for f, at := range p {
+		h.fields[f] = place{at, fieldsOf()[f].size}
+	}
+}
+
+// placement answers where fields stand in this ledger. They must all be there: a later release that adds one has to say
+// what it does without.
+func (h *header) placement() (placement, error) {
+	p := firstPlaces()
+	for f, want := range fieldsOf() {
+		x := h.fields[f]
+		if h.version < 2 {
+			x = place{p[f], want.size}
+		}
+		if x.size != want.size || x.at%want.size != 0 || uint64(x.at)+uint64(x.size) > h.sections[want.section].size {
+			return p, fmt.Errorf("%w: field %d is damaged", ErrFormat, f)
+		}
+		p[f] = x.at
+	}
+	return p, nil
+}
+
+// check answers whether a header can be used: total is the length of the file.
 func (h *header) check(total uint64) error {
 	switch {
 	case string(h.magic[:]) != magic:
 		return fmt.Errorf("%w: it does not begin as one", ErrFormat)
-	case h.oldest > version || h.version+1 < version:
+	case !h.layout().Readable(version):
 		return fmt.Errorf("%w: it has layout %d, readable from %d on; this release has %d", ErrFormat, h.version, h.oldest, version)
 	case h.initLen.Load() > initSize || h.replyLen.Load() > initSize || h.config.Load() > 2:
 		return fmt.Errorf("%w: its header is damaged", ErrFormat)
 	}
-	for i, want := range recordSizes {
+	for i, least := range [sectionCount]uint64{configSection: uint64(unsafe.Sizeof(configRecord{})), textSection: textMax} {
+		if i == counterSection && h.sections[i] == (section{}) {
+			continue // layout 1: see addCounters
+		}
 		s := h.sections[i]
 		const most = 1 << 40 // bytes; keeps the products below from overflowing
-		if s.at%8 != 0 || s.size%8 != 0 || s.at > most || s.size > most || s.size < want || s.size > 0 && s.count > most/s.size {
+		if s.at%8 != 0 || s.size%8 != 0 || s.at > most || s.size > most || s.size < max(least, 8) || s.count > most/s.size {
 			return fmt.Errorf("%w: section %d is damaged", ErrFormat, i)
 		}
 		if s.at < headSize || s.end() > total {
@@ -174,3 +171,5 @@ func (h *header) check(total uint64) error {
 	}
 	return nil
 }
+
+func (h *header) layout() Layout { return Layout{h.version, h.oldest} }

@@ -3,9 +3,9 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +27,7 @@ func create(n sizes) (int, error) {
 	var h header
 	copy(h.magic[:], magic)
 	h.version, h.oldest = version, oldest
+	h.placed(madePlaces())
 	copy(h.sections[:], sections[:])
 	h.keeper.Store(uint32(os.Getpid()))
 	if _, err := unix.Pwrite(fd, unsafe.Slice((*byte)(unsafe.Pointer(&h)), unsafe.Sizeof(h)), 0); err != nil {
@@ -38,18 +39,15 @@ func create(n sizes) (int, error) {
 
 // Ledger is a ledger in use by this process, the only one at a time.
 type Ledger struct {
-	fd   int
-	mem  []byte
-	head *header
+	fd       int
+	mem      []byte
+	counters []byte
+	head     *header
+	places   placement
 
-	slots map[uint64]*slotRecord // of requests that an earlier server began, by number
+	slots map[uint64]slotRecord // of requests that an earlier server began, by number
 
-	handleMu    sync.Mutex // guards what follows; taken alone
-	freeHandles []uint32
-	freeTexts   []uint32
-
-	backingMu    sync.Mutex // guards freeBackings; taken alone
-	freeBackings []uint32
+	handles, texts, backings vacancies
 }
 
 // Open maps a ledger and finds out what is free in it. The descriptor is the caller's, and must stay open.
@@ -65,12 +63,28 @@ func Open(fd int) (*Ledger, error) {
 	if err := h.check(uint64(s.Size)); err != nil {
 		return nil, err
 	}
+	places, err := h.placement()
+	if err != nil {
+		return nil, err
+	}
+	if h.sections[counterSection].count == 0 {
+		if err := addCounters(fd, h, uint64(s.Size)); err != nil {
+			return nil, err
+		}
+	}
+	counters, err := mapCounters(fd, h.sections[counterSection])
+	if err != nil {
+		return nil, err
+	}
 	// Texts are read and written with system calls: they are large and rare.
 	mem, err := unix.Mmap(fd, 0, int(h.mapped()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_NORESERVE)
 	if err != nil {
-		return nil, os.NewSyscallError("mmap", err)
+		return nil, errors.Join(os.NewSyscallError("mmap", err), unix.Munmap(counters))
 	}
-	l := &Ledger{fd: fd, mem: mem, head: (*header)(unsafe.Pointer(&mem[0])), slots: map[uint64]*slotRecord{}}
+	l := &Ledger{fd: fd, mem: mem, counters: counters, head: (*header)(unsafe.Pointer(&mem[0])), places: places,
+		slots: map[uint64]slotRecord{}}
+	l.handles = vacancies{used: &l.head.handles, count: l.head.sections[handleSection].count}
+	l.backings = vacancies{used: &l.head.backings, count: l.head.sections[backingSection].count}
 	l.scanSlots()
 	l.scanHandles()
 	l.scanBackings()
@@ -87,12 +101,25 @@ func (h *header) mapped() uint64 {
 }
 
 // Close ends the use of a ledger. Its descriptor stays open.
-func (l *Ledger) Close() error { return unix.Munmap(l.mem) }
+func (l *Ledger) Close() error { return errors.Join(unix.Munmap(l.mem), unix.Munmap(l.counters)) }
 
-// record answers the i-th record of a section.
-func record[T any](l *Ledger, section int, i uint64) *T {
-	s := l.head.sections[section]
-	return (*T)(unsafe.Pointer(&l.mem[s.at+i*s.size]))
+// Layout answers how it is laid out.
+func (l *Ledger) Layout() Layout { return l.head.layout() }
+
+// Newest answers the number of the newest node that a server has seen, 0 for none.
+func (l *Ledger) Newest() uint32 { return l.head.newest.Load() }
+
+// SetNewest keeps it.
+func (l *Ledger) SetNewest(ino uint32) { l.head.newest.Store(ino) }
+
+// KeeperOf answers the process that holds, or held, a ledger that this process does not use.
+func KeeperOf(fd int) (int, error) {
+	h := &header{}
+	b := unsafe.Slice((*byte)(unsafe.Pointer(h)), unsafe.Sizeof(*h))
+	if n, err := unix.Pread(fd, b, 0); err != nil || n < len(b) || string(h.magic[:]) != magic {
+		return 0, fmt.Errorf("%w: %d bytes could be read (%v)", ErrFormat, n, err)
+	}
+	return int(h.keeper.Load()), nil
 }
 
 // Keeper answers the process that holds the ledger.
@@ -139,7 +166,7 @@ func (l *Ledger) Config() []byte {
 	if i == 0 || i > 2 {
 		return nil
 	}
-	c := record[configRecord](l, configSection, uint64(i-1))
+	c := (*configRecord)(l.at(configSection, uint64(i-1)).base)
 	return append([]byte(nil), c.text[:min(c.length, configMax)]...)
 }
 
@@ -149,7 +176,7 @@ func (l *Ledger) SetConfig(text []byte) error {
 		return fmt.Errorf("a configuration of %d bytes, at most %d are kept", len(text), configMax)
 	}
 	next := l.head.config.Load()%2 + 1
-	c := record[configRecord](l, configSection, uint64(next-1))
+	c := (*configRecord)(l.at(configSection, uint64(next-1)).base)
 	c.length = uint32(copy(c.text[:], text))
 	l.head.config.Store(next)
 	return nil

@@ -13,7 +13,7 @@ import (
 )
 
 // small is a ledger of few records, for tests.
-var small = sizes{configSection: 2, slotSection: 8, handleSection: 8, backingSection: 8, textSection: 2}
+var small = sizes{configSection: 2, slotSection: 8, handleSection: 8, backingSection: 8, textSection: 2, counterSection: 4}
 
 func newLedger(t testing.TB) (*Ledger, int) {
 	t.Helper()
@@ -42,14 +42,14 @@ func TestLayoutIsFixed(t *testing.T) {
 		name      string
 		got, want uintptr
 	}{
-		{"slot", unsafe.Sizeof(slotRecord{}), 32},
-		{"handle", unsafe.Sizeof(handleRecord{}), 48},
-		{"backing", unsafe.Sizeof(backingRecord{}), 16},
 		{"configuration", unsafe.Sizeof(configRecord{}), 8192},
 		{"place of sections", unsafe.Offsetof(header{}.sections), 16},
 		{"place of the slot count", unsafe.Offsetof(header{}.slotNext), 208},
 		{"place of INIT", unsafe.Offsetof(header{}.init), 264},
 		{"place of the reply", unsafe.Offsetof(header{}.reply), 776},
+		{"place of the fields", unsafe.Offsetof(header{}.fields), 1288},
+		{"place of the newest node", unsafe.Offsetof(header{}.newest), 1544},
+		{"place of what an orphan says", unsafe.Offsetof(header{}.orphaned), 1552},
 	} {
 		if x.got != x.want {
 			t.Errorf("%s: %d bytes, want %d: a change needs another version", x.name, x.got, x.want)
@@ -57,6 +57,28 @@ func TestLayoutIsFixed(t *testing.T) {
 	}
 	if unsafe.Sizeof(header{}) > headSize {
 		t.Errorf("the header has %d bytes, more than its page", unsafe.Sizeof(header{}))
+	}
+	if got, want := firstPlaces(), (placement{0, 8, 16, 24, 28, 0, 4, 8, 16, 24, 25, 28, 32, 0, 8, 12}); got != want {
+		t.Errorf("fields stood at %v in layout 1, not at %v", want, got)
+	}
+	if fieldCount > len(header{}.fields) {
+		t.Error("more fields than the header has room for")
+	}
+}
+
+// No two fields of a record may share a byte, in no layout that this program can make.
+func TestFieldsDoNotOverlap(t *testing.T) {
+	for name, p := range map[string]placement{"made": madePlaces(), "first": firstPlaces()} {
+		taken := map[[2]int]int{}
+		for f, x := range fieldsOf() {
+			for b := range int(x.size) {
+				at := [2]int{x.section, int(p[f]) + b}
+				if other, ok := taken[at]; ok {
+					t.Errorf("%s: fields %d and %d share byte %d", name, other, f, at[1])
+				}
+				taken[at] = f
+			}
+		}
 	}
 }
 
@@ -91,8 +113,8 @@ func TestHandlesOutliveTheirServer(t *testing.T) {
 	if got, ok := next.Text(found[b]); !ok || !bytes.Equal(got, text) {
 		t.Errorf("the content of a control file: %d bytes, %v", len(got), ok)
 	}
-	if _, ok := next.Text(found[a]); ok {
-		t.Error("a handle without content has some")
+	if got, ok := next.Text(found[a]); !ok || len(got) != 0 {
+		t.Errorf("a handle without content has %d bytes, %v", len(got), ok)
 	}
 	d, _ := next.EnterHandle(Handle{Node: 10}, nil)
 	if d == c || uint32(d) != uint32(c) {
@@ -104,6 +126,21 @@ func TestHandlesOutliveTheirServer(t *testing.T) {
 	if e, _ := next.EnterHandle(Handle{}, nil); e == a {
 		t.Error("a number was given out twice")
 	}
+}
+
+// What does not fit is known to be lost.
+func TestALargeTextIsLost(t *testing.T) {
+	first, fd := newLedger(t)
+	n, err := first.EnterHandle(Handle{Node: 7}, make([]byte, textMax+1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := again(t, fd)
+	next.Handles(func(h Handle) {
+		if b, ok := next.Text(h); ok || h.Number != n {
+			t.Errorf("handle %x of %x has %d bytes of its text", h.Number, n, len(b))
+		}
+	})
 }
 
 func TestHandlesAreFinite(t *testing.T) {
@@ -147,7 +184,7 @@ func TestBackingsOutliveTheirServer(t *testing.T) {
 	if got := next.NextBackingID(); got != 4 {
 		t.Errorf("the next id is %d, want 4", got)
 	}
-	next.Leave(found[7], func() { told++ })
+	next.LeaveBacking(found[7].Index(), func() { told++ })
 	if told != 2 {
 		t.Errorf("the kernel was told %d times, want 2", told)
 	}
@@ -199,27 +236,132 @@ func TestInitAndConfiguration(t *testing.T) {
 	}
 }
 
-// One release both ways: what the release before wrote, and what the next one says that this one can read.
+// One release both ways: what the release before wrote, and what a later one says that this one can read.
 func TestVersions(t *testing.T) {
 	for _, x := range []struct {
-		version, oldest uint32
-		readable        bool
-	}{{1, 1, true}, {2, 1, true}, {2, 2, false}, {0, 0, true}, {9, 1, true}} {
+		layout   Layout
+		readable bool
+	}{
+		{Layout{version, oldest}, true},
+		{Layout{version - 1, version - 1}, true}, {Layout{version - 2, version - 2}, false},
+		{Layout{version + 1, version}, true}, {Layout{version + 1, version + 1}, false}, {Layout{version + 7, 1}, true},
+	} {
 		fd, err := create(small)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := unix.Pwrite(fd, []byte{byte(x.version), 0, 0, 0, byte(x.oldest)}, int64(len(magic))); err != nil {
+		head := []byte{byte(x.layout.Version), 0, 0, 0, byte(x.layout.Oldest)}
+		if _, err := unix.Pwrite(fd, head, int64(len(magic))); err != nil {
 			t.Fatal(err)
 		}
 		l, err := Open(fd)
-		if (err == nil) != x.readable {
-			t.Errorf("layout %d, readable from %d on: %v, want %v", x.version, x.oldest, err, x.readable)
+		if (err == nil) != x.readable || x.layout.Readable(version) != x.readable {
+			t.Errorf("%+v: %v, want %v", x.layout, err, x.readable)
 		}
 		if err == nil {
+			if l.Layout() != x.layout {
+				t.Errorf("layout %+v, want %+v", l.Layout(), x.layout)
+			}
 			l.Close()
 		}
 		unix.Close(fd)
+	}
+}
+
+// first makes a ledger as releases of layout 1 did: without a table of fields, and without counters.
+func first(t *testing.T) int {
+	t.Helper()
+	fd, err := create(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	h := &header{}
+	b := unsafe.Slice((*byte)(unsafe.Pointer(h)), unsafe.Sizeof(*h))
+	if _, err := unix.Pread(fd, b, 0); err != nil {
+		t.Fatal(err)
+	}
+	h.version, h.oldest, h.fields, h.sections[counterSection] = 1, 1, [64]place{}, section{}
+	if _, err := unix.Pwrite(fd, b, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Ftruncate(fd, int64(h.sections[textSection].end())); err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+func TestLayout1GetsCounters(t *testing.T) {
+	if version != 2 {
+		t.Skipf("this program has layout %d, and does not read 1", version)
+	}
+	fd := first(t)
+	l := again(t, fd)
+	n, err := l.EnterHandle(Handle{Node: 7, Request: 70, Access: 3, Kind: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Counters()[counterCount-1].Add(5)
+	raw := make([]byte, 48)
+	if _, err := unix.Pread(fd, raw, int64(l.head.sections[handleSection].at)); err != nil {
+		t.Fatal(err)
+	}
+	want := []byte{1, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 70, 0, 0, 0, 0, 0, 0, 0, 3, 1}
+	if !bytes.HasPrefix(raw, want) {
+		t.Errorf("handle %x is written as\n%x, want\n%x", n, raw, want)
+	}
+	next := again(t, fd)
+	if got := next.Counters()[counterCount-1].Load(); got != 5 || next.Layout() != (Layout{1, 1}) {
+		t.Errorf("the next server counts from %d, want 5; layout %+v", got, next.Layout())
+	}
+}
+
+// A field may stand anywhere in its record, where the header says.
+func TestFieldsAreWhereTheHeaderSays(t *testing.T) {
+	fd, err := create(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	moved := madePlaces()
+	moved[slotNode], moved[slotBegun] = moved[slotBegun], moved[slotNode]
+	moved[handleNode], moved[handleLength] = moved[handleLength], moved[handleNode]
+	h := &header{}
+	h.placed(moved)
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&h.fields)), unsafe.Sizeof(h.fields))
+	if _, err := unix.Pwrite(fd, b, int64(unsafe.Offsetof(h.fields))); err != nil {
+		t.Fatal(err)
+	}
+	l := again(t, fd)
+	l.BeginRequest(100, Found{Begun: time.Unix(0, 5), Node: 9})
+	l.EnterHandle(Handle{Node: 8}, nil)
+	read := func(section int, at uint16) byte {
+		t.Helper()
+		b := make([]byte, 1)
+		if _, err := unix.Pread(fd, b, int64(l.head.sections[section].at)+int64(at)); err != nil {
+			t.Fatal(err)
+		}
+		return b[0]
+	}
+	old := madePlaces()
+	if node, begun, opened := read(slotSection, old[slotBegun]), read(slotSection, old[slotNode]), read(handleSection, old[handleLength]); node != 9 || begun != 5 || opened != 8 {
+		t.Errorf("at the new places stand %d, %d and %d, want 9, 5 and 8", node, begun, opened)
+	}
+	if f, _, ok := again(t, fd).FindRequest(100); !ok || f.Node != 9 {
+		t.Errorf("the next server finds %+v, %v", f, ok)
+	}
+}
+
+func TestCountersOutliveTheirServer(t *testing.T) {
+	l, fd := newLedger(t)
+	c := l.Counters()
+	c[0].Add(1)
+	c[len(c)-1].Add(2)
+	l.SetNewest(77)
+	next := again(t, fd)
+	d := next.Counters()
+	if len(d) != len(c) || d[0].Load() != 1 || d[len(d)-1].Load() != 2 || next.Newest() != 77 {
+		t.Errorf("%d counters, %d and %d, newest %d", len(d), d[0].Load(), d[len(d)-1].Load(), next.Newest())
 	}
 }
 
@@ -227,6 +369,8 @@ func TestVersions(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	f.Add(uint16(8), []byte{2}, uint16(0), []byte{})
 	f.Add(uint16(200), []byte{255, 255, 255, 255, 255}, uint16(16384), []byte{1, 0, 0, 0})
+	f.Add(uint16(1288), []byte{255, 255, 8, 0, 3, 0, 8, 0}, uint16(0), []byte{})
+	f.Add(uint16(16+5*24), []byte{0, 16, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255}, uint16(0), []byte{})
 	f.Fuzz(func(t *testing.T, at uint16, head []byte, where uint16, body []byte) {
 		fd, err := create(small)
 		if err != nil {
@@ -248,5 +392,8 @@ func FuzzOpen(f *testing.F) {
 			l.LeaveHandle(n)
 		}
 		l.BeginRequest(1, Found{}).End()
+		for i := range l.Counters() {
+			l.Counters()[i].Add(1)
+		}
 	})
 }

@@ -102,7 +102,7 @@ func printTable(w io.Writer, rooms map[string]tally) (below int) {
 	for _, room := range slices.Sorted(maps.Keys(rooms)) {
 		t, f := rooms[room], floorOf(room)
 		verdict := f.why
-		if f.percent > 0 && t.percent() <= f.percent {
+		if t.statements > 0 && f.percent > 0 && t.percent() <= f.percent {
 			verdict = "BELOW"
 			below++
 		}

@@ -39,7 +39,10 @@ func mountAll() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
 		return fmt.Errorf("making / shared: %w", err)
 	}
-	for link, target := range map[string]string{"/dev/fd": "/proc/self/fd", "/dev/stdin": "/proc/self/fd/0"} {
+	for link, target := range map[string]string{
+		"/dev/fd": "/proc/self/fd", "/dev/stdin": "/proc/self/fd/0",
+		"/etc/mtab": "/proc/self/mounts", // fusermount3 looks there before it unmounts
+	} {
 		if err := os.Symlink(target, link); err != nil {
 			return err
 		}

@@ -1,0 +1,113 @@
+package control
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/shmfs/shmfs/backends/mem"
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// limited is a mount in memory with a directory "a b" and a region "r".
+func limited(t *testing.T) (*stage, limitsFile) {
+	t.Helper()
+	s := newStage(t)
+	m := regions.NewManager(mem.New(mem.Options{}))
+	s.tree = fs.NewTree(m, fs.Options{Control: s.files})
+	for name, mode := range map[string]uint32{"a b": regions.TypeDir | 0o755, "r": regions.TypeRegular | 0o644} {
+		if _, err := m.Make(regions.RootNode, name, regions.Spec{Mode: mode, UID: 7}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s, limitsFile{s.files.(*directory)}
+}
+
+func TestLimitsAreWritten(t *testing.T) {
+	s, f := limited(t)
+	for _, command := range []string{
+		"mount regions=10,soft_bytes=1K\n", `directory "a b" bytes=2G`, `directory "a b" regions=3`, `directory "/a b/" writes=strict`,
+		`directory "a b" overcommit=false`, "user 1000 5K", "group 7 regions=1", "owner 4711 largest=9", "user 1000 bytes=max",
+	} {
+		if err := f.Write(t.Context(), fs.Caller{}, []byte(command)); err != nil {
+			t.Errorf("%s: %v", command, err)
+		}
+	}
+	text, err := f.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := ReadLimits(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	const none = regions.Unlimited
+	want := []Limit{
+		{Subject: "mount", Bytes: none, Regions: 10, Nodes: none, Largest: none, SoftBytes: 1024, SoftRegions: none,
+			Writes: "inherit", Overcommit: "inherit", PromisedRegions: 1, PromisedNodes: 2},
+		{Subject: "directory", Name: "a b", Bytes: 2 << 30, Regions: 3, Nodes: none, Largest: none, SoftBytes: none,
+			SoftRegions: none, Writes: "strict", Overcommit: "false"},
+		{Subject: "group", Name: "7", Bytes: none, Regions: 1, Nodes: none, Largest: none, SoftBytes: none, SoftRegions: none,
+			Writes: "inherit", Overcommit: "inherit"},
+		{Subject: "owner", Name: "4711", Bytes: none, Regions: none, Nodes: none, Largest: 9, SoftBytes: none,
+			SoftRegions: none, Writes: "inherit", Overcommit: "inherit"},
+	}
+	if len(all) != len(want) {
+		t.Fatalf("got %d lines:\n%s", len(all), text)
+	}
+	for i := range want {
+		if all[i] != want[i] {
+			t.Errorf("line %d: got %+v\nwant %+v", i+1, all[i], want[i])
+		}
+	}
+	if got := s.path(t, "usage/user"); got != "name=7 promised=0 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=0 peak_regions=1\n" {
+		t.Errorf("usage: %s", got)
+	}
+	for _, command := range []string{`directory "a b" writes=inherit`, `directory "a b" writes=inherit`, `directory "a b" overcommit=inherit`,
+		`directory "a b" bytes=max regions=max`, `directory "a b" bytes=max`} {
+		if err := f.Write(t.Context(), fs.Caller{}, []byte(command)); err != nil {
+			t.Errorf("%s: %v", command, err)
+		}
+	}
+	if text := s.read(t, "limits"); strings.Contains(text, "directory") {
+		t.Errorf("the directory still has settings:\n%s", text)
+	}
+}
+
+func TestLimitsAreRefused(t *testing.T) {
+	_, f := limited(t)
+	for command, want := range map[string]string{
+		"":                           "want mount, directory, user, group or owner",
+		"everybody bytes=1":          `no subject is called "everybody"`,
+		"mount":                      "want a size such as 2G",
+		"mount bytes=1G":             "the bytes of the mount are its size",
+		"mount reserve=1G":           "nothing to reserve from",
+		"mount writes=fast":          "writes=fast > .ctl/config",
+		"directory x bytes=1":        `directory "x": no such file`,
+		"directory r bytes=1":        "not a directory",
+		`directory "a b bytes=1`:     "a quote that does not end",
+		`directory "a b" writes=no`:  `writes "no"`,
+		`directory "a b" colour=red`: `"colour" is no limit`,
+		"user alice bytes=1":         `user "alice": want a number`,
+		"user 7 reserve=1":           "reserve and nodes are for directories",
+		"mount regions=1\nmount 2":   "more than one line",
+	} {
+		err := f.Write(t.Context(), fs.Caller{}, []byte(command))
+		var r *regions.Refusal
+		if !errors.As(err, &r) || !strings.Contains(r.Reason, want) || r.Remedy == "" {
+			t.Errorf("%q: got %v, want %q", command, err, want)
+		}
+	}
+}
+
+func FuzzReadLimits(f *testing.F) {
+	f.Add("subject=mount name=\"\" bytes=max regions=1 nodes=max largest=max soft_bytes=max soft_regions=max reserve=0 writes=auto overcommit=inherit promised=0 reserved=0 promised_regions=0 promised_nodes=0\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := ReadLimits(strings.NewReader(text))
+		if err == nil && len(all) > strings.Count(text, "\n")+1 {
+			t.Errorf("%d limits in %q", len(all), text)
+		}
+		ReadUsage(strings.NewReader(text))
+	})
+}

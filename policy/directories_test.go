@@ -1,0 +1,57 @@
+package policy
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+func TestDirectoryLimits(t *testing.T) {
+	all, err := ParseDirectoryLimits("/models/:bytes=10G;regions=100|tenants/*:2G | a:b/[0-9]:1K")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]regions.Limits{
+		"models": {Bytes: 10 << 30, Regions: 100}, "models/x": {}, "tenants/x": {Bytes: 2 << 30}, "tenants": {},
+		"tenants/x/y": {}, "a:b/7": {Bytes: 1024}, "": {},
+	} {
+		if got := LimitOf(all, path); got != want {
+			t.Errorf("%q: got %+v, want %+v", path, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"":            "want a pattern and a limit",
+		"2G":          "want a pattern and a limit",
+		":2G":         "is no pattern",
+		"/:2G":        "is no pattern",
+		"a[:2G":       "is no pattern",
+		"a:much":      `bytes "much"`,
+		"a:2G|":       "want a pattern and a limit",
+		"a:reserve=1": "a reservation is made for one directory",
+	} {
+		if got, err := ParseDirectoryLimits(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %+v, %v, want %q", text, got, err, want)
+		}
+	}
+}
+
+func FuzzParseDirectoryLimits(f *testing.F) {
+	f.Add("models:bytes=10G;regions=100|tenants/*:2G")
+	f.Add("max")
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := ParseDirectoryLimits(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseDirectoryLimits(FormatDirectoryLimits(all))
+		if err != nil || len(again) != len(all) {
+			t.Fatalf("%q: %+v, then %+v, %v", text, all, again, err)
+		}
+		for i := range all {
+			if all[i] != again[i] {
+				t.Errorf("%q: %+v, then %+v", text, all[i], again[i])
+			}
+		}
+	})
+}

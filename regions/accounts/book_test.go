@@ -1,0 +1,328 @@
+package accounts
+
+import "testing"
+
+// place makes a region of a size in the root.
+func place(t *testing.T, b *Book, n Node, size int64) {
+	t.Helper()
+	c, e := b.Make(testRoot, NewNode{Type: Region, Named: true, Owner: Owner{User: 1, Process: 9}})
+	if e != nil {
+		t.Fatal(e)
+	}
+	c.Made(n, Seen{Size: size}, Owner{User: 1, Process: 9})
+}
+
+func TestMemoryPastTheEnd(t *testing.T) {
+	b := New(4, testRoot)
+	b.SetSize(100, false)
+	place(t, b, 2, 10)
+	promised := func(what string, want int64) {
+		t.Helper()
+		if got := b.Mount().Used.Bytes; got != want {
+			t.Errorf("%s: %d bytes are promised, want %d", what, got, want)
+		}
+	}
+	promised("rounded", 12)
+	if _, e := b.Allocated(2, 101); e == nil {
+		t.Error("more than there is")
+	}
+	undo, e := b.Allocated(2, 50)
+	if e != nil {
+		t.Fatal(e)
+	}
+	promised("allocated", 52)
+	undo()
+	promised("not allocated after all", 12)
+	if _, e = b.Allocated(2, 50); e != nil {
+		t.Fatal(e)
+	}
+	set := func(size int64) {
+		t.Helper()
+		if _, e := b.Grow(2, size, size); e != nil {
+			t.Fatal(e)
+		}
+		b.Settle(2, Seen{Size: size}, true)
+	}
+	set(20)
+	promised("longer", 52)
+	set(20)
+	promised("as long", 20)
+}
+
+func TestUnseenGrowthCounts(t *testing.T) {
+	b := New(1, testRoot)
+	b.SetSize(100, false)
+	place(t, b, 2, 10)
+	seq := b.Sequence(2)
+	b.See(2, seq, Seen{Size: 150, Resident: 7})
+	if got := b.Mount().Used; got.Bytes != 150 || got.Resident != 7 || got.Size != 150 {
+		t.Errorf("got %+v", got)
+	}
+	if _, e := b.Grow(2, 151, 151); e == nil || e.Holder != 1 || e.Holds != 150 {
+		t.Errorf("got %+v", e)
+	}
+	b.Cancel(2)
+	b.Grow(2, 20, 20)
+	b.See(2, seq, Seen{Size: 1}) // read before
+	b.Settle(2, Seen{Size: 20}, true)
+	b.See(2, seq, Seen{Size: 1}) // read before
+	if got := b.Mount().Used.Bytes; got != 20 {
+		t.Errorf("%d bytes, want 20", got)
+	}
+}
+
+func TestTwoChangesAtOnceAreLookedAtAgain(t *testing.T) {
+	b := New(1, testRoot)
+	place(t, b, 2, 0)
+	b.Grow(2, 10, 10)
+	b.Grow(2, 20, 20)
+	if b.Settle(2, Seen{Size: 20}, true) {
+		t.Error("the first one to end is not the last")
+	}
+	if got := b.Mount().Used.Bytes; got != 20 {
+		t.Errorf("%d bytes while one is under way, want 20", got)
+	}
+	if !b.Settle(2, Seen{Size: 10}, true) {
+		t.Error("nobody looks which of them came last")
+	}
+}
+
+func TestAccountsOfProcessesEnd(t *testing.T) {
+	b := New(1, testRoot)
+	b.SetLimits(OfOwner, 9, &Limits{Regions: 1})
+	place(t, b, 2, 5)
+	if _, e := b.Make(testRoot, NewNode{Type: Region, Named: true, Owner: Owner{User: 1, Process: 9}}); e == nil || e.Kind != OfOwner {
+		t.Errorf("a second region: %v", e)
+	}
+	if s, ok := b.Account(OfOwner, 9); !ok || s.Used.Bytes != 5 {
+		t.Errorf("got %+v, %v", s, ok)
+	}
+	b.Unlinked(2, testRoot, false, false)
+	b.Freed(2)
+	if _, ok := b.Account(OfOwner, 9); ok {
+		t.Error("a process that holds nothing is remembered")
+	}
+	if got := b.Mount().Used; got != (Amount{}) {
+		t.Errorf("left: %+v", got)
+	}
+}
+
+func TestSoftLimitIsToldOnce(t *testing.T) {
+	b := New(1, testRoot)
+	b.SetSettings(testRoot, Settings{Limits: Limits{SoftBytes: 10, SoftRegions: 3}}, false)
+	grow := func(size int64) {
+		b.Grow(2, size, size)
+		b.Settle(2, Seen{Size: size}, true)
+	}
+	place(t, b, 2, 0)
+	for _, x := range []struct {
+		size int64
+		told int
+	}{{10, 0}, {11, 1}, {20, 0}, {5, 0}, {12, 1}} {
+		grow(x.size)
+		if got := b.Crossings(); len(got) != x.told {
+			t.Errorf("at %d: told %+v", x.size, got)
+		}
+	}
+}
+
+func TestRoomOfNestedLimits(t *testing.T) {
+	b := New(1, testRoot)
+	b.SetSize(100, false)
+	for n, parent := range map[Node]Node{2: testRoot} {
+		c, _ := b.Make(parent, NewNode{Type: Directory, Named: true})
+		c.Made(n, Seen{}, Owner{})
+	}
+	c, _ := b.Make(2, NewNode{Type: Directory, Named: true})
+	c.Made(3, Seen{}, Owner{})
+	b.SetSettings(2, Settings{Limits: Limits{Bytes: 60}}, false)
+	b.SetSettings(3, Settings{Limits: Limits{Bytes: 80, Nodes: 4}}, false)
+	place(t, b, 9, 70)
+	for n, want := range map[Node]Room{
+		testRoot: {Bytes: 100, BytesUsed: 70, HasBytes: true},
+		2:        {Bytes: 30, HasBytes: true, Own: true},
+		3:        {Bytes: 30, Nodes: 4, HasBytes: true, HasNodes: true, Own: true},
+		9:        {Bytes: 100, BytesUsed: 70, HasBytes: true},
+		77:       {Bytes: 100, BytesUsed: 70, HasBytes: true},
+	} {
+		if got := b.RoomAt(n); got != want {
+			t.Errorf("%d: got %+v, want %+v", n, got, want)
+		}
+	}
+	if b.Parent(3) != 2 || b.Parent(2) != testRoot || b.Parent(77) != testRoot {
+		t.Error("parents are not known")
+	}
+}
+
+func TestGrowsAsFarAsThereIsRoom(t *testing.T) {
+	b := New(4, testRoot)
+	b.SetSize(32, false)
+	place(t, b, 2, 6) // 8 are promised
+	place(t, b, 3, 10)
+	for _, x := range []struct{ end, least, want int64 }{
+		{40, 6, 20}, // 12 are left over
+		{40, 30, 0}, // less than that would be of no use
+		{7, 6, 7},
+	} {
+		granted, e := b.Grow(2, x.end, x.least)
+		if (e == nil) != (x.want > 0) || granted != x.want {
+			t.Errorf("from 6 to %d, at least %d: granted %d (%v), want %d", x.end, x.least, granted, e, x.want)
+		}
+		if e != nil {
+			b.Cancel(2)
+		} else {
+			b.Settle(2, Seen{Size: 6}, true)
+		}
+	}
+	b.SetLimits(OfUser, 1, &Limits{Largest: 9})
+	if granted, e := b.Grow(2, 40, 6); e != nil || granted != 9 {
+		t.Errorf("granted %d, %v, want the largest that one may be", granted, e)
+	}
+	b.Settle(2, Seen{Size: 6}, true)
+	if granted, e := b.Grow(77, 1<<40, 0); e != nil || granted != 1<<40 {
+		t.Errorf("one that is not known: %d, %v", granted, e)
+	}
+}
+
+func TestOvercommit(t *testing.T) {
+	b := New(1, testRoot)
+	b.SetSize(100, false)
+	c, _ := b.Make(testRoot, NewNode{Type: Directory, Named: true})
+	c.Made(2, Seen{}, Owner{})
+	if e := b.SetSettings(2, Settings{Overcommit: OvercommitOn}, false); e != nil {
+		t.Fatal(e)
+	}
+	c, _ = b.Make(2, NewNode{Type: Region, Named: true})
+	c.Made(3, Seen{}, Owner{})
+	if _, e := b.Grow(3, 1000, 1000); e != nil {
+		t.Errorf("a hole: %v", e)
+	}
+	b.Settle(3, Seen{Size: 1000, Resident: 7}, true)
+	used := func(want int64) {
+		t.Helper()
+		if got := b.Mount().Used.Bytes; got != want {
+			t.Errorf("%d bytes count, want %d", got, want)
+		}
+	}
+	used(7)
+	if !b.Overcommits(2) || b.Overcommits(testRoot) {
+		t.Error("overcommit is the directory's")
+	}
+	b.SetSettings(2, Settings{Overcommit: OvercommitOff}, false)
+	used(1000)
+	b.SetSettings(2, Settings{}, false)
+	b.SetHabits(WritesFast, true)
+	used(7)
+	if got := b.WritesAt(3); got != WritesFast {
+		t.Errorf("writes %d, want those of the mount", got)
+	}
+	b.SetHabits(WritesAuto, false)
+	used(1000)
+}
+
+func TestWritesWhereThereAreLimits(t *testing.T) {
+	b := New(1, testRoot)
+	for n, s := range map[Node]Settings{
+		2: {Limits: Limits{Bytes: 5}}, 3: {Limits: Limits{Regions: 5}}, 4: {Limits: Limits{Reserve: 5}},
+		5: {Overcommit: OvercommitOn}, 6: {Limits: Limits{Bytes: 5}, Writes: WritesFast},
+	} {
+		c, _ := b.Make(testRoot, NewNode{Type: Directory, Named: true})
+		c.Made(n, Seen{}, Owner{})
+		if e := b.SetSettings(n, s, false); e != nil {
+			t.Fatal(e)
+		}
+	}
+	for n, want := range map[Node]Writes{testRoot: WritesAuto, 2: WritesStrict, 3: WritesAuto, 4: WritesStrict, 5: WritesFast, 6: WritesFast} {
+		if got := b.WritesAt(n); got != want {
+			t.Errorf("%d: got %d, want %d", n, got, want)
+		}
+	}
+	place(t, b, 9, 0)
+	b.SetDefaults(OfUser, Limits{Bytes: 100})
+	if got := b.WritesAt(9); got != WritesStrict {
+		t.Errorf("of a user with a limit: got %d", got)
+	}
+	b.SetDefaults(OfUser, Limits{})
+	if got := b.WritesAt(9); got != WritesAuto {
+		t.Errorf("of a user without one: got %d", got)
+	}
+	if got := b.Limited(); len(got) != 6 || got[0].Kind != Mount {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestSizeBelowWhatIsPromised(t *testing.T) {
+	b := New(1, testRoot)
+	place(t, b, 2, 50)
+	if e := b.SetSize(49, false); e == nil || e.Used != 50 {
+		t.Errorf("got %+v", e)
+	}
+	if e := b.SetSize(49, true); e != nil {
+		t.Errorf("forced: %v", e)
+	}
+	if e := b.SetSize(0, false); e != nil || b.Mount().Settings.Bytes != 0 {
+		t.Errorf("no limit: %v", e)
+	}
+}
+
+func TestDirectoryWithTooLargeRegions(t *testing.T) {
+	b := New(1, testRoot)
+	for _, n := range []Node{2, 3} {
+		c, _ := b.Make(testRoot, NewNode{Type: Directory, Named: true})
+		c.Made(n, Seen{}, Owner{})
+	}
+	c, _ := b.Make(2, NewNode{Type: Region, Named: true})
+	c.Made(9, Seen{Size: 10}, Owner{})
+	b.SetSettings(3, Settings{Limits: Limits{Largest: 9}}, false)
+	if _, e := b.Move(2, testRoot, 3, Directory); e == nil || e.What != Largest {
+		t.Errorf("the directory: %v", e)
+	}
+	if _, e := b.Move(9, 2, 3, Region); e == nil || e.What != Largest {
+		t.Errorf("the region: %v", e)
+	}
+	if _, e := b.Link(9, 3); e == nil || e.What != Largest {
+		t.Errorf("a link: %v", e)
+	}
+	b.DirectoryRemoved(3)
+	if got := b.Mount().Used.Directories; got != 1 {
+		t.Errorf("%d directories, want 1", got)
+	}
+}
+
+func TestWhatWasThereBefore(t *testing.T) {
+	b := New(4, testRoot)
+	b.Found(2, testRoot, Directory, Seen{}, Owner{}, true)
+	b.Found(2, testRoot, Directory, Seen{}, Owner{}, true)
+	b.Found(3, 2, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, true)
+	b.Found(3, testRoot, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, true) // another name
+	b.Found(4, 2, Other, Seen{Resident: 4}, Owner{}, true)
+	b.Found(5, testRoot, Region, Seen{Size: 4}, Owner{}, false)
+	want := Amount{Bytes: 16 + 4 + 4, Size: 5, Resident: 20, Unlinked: 4, Regions: 1, Directories: 1, Nodes: 4}
+	if got := b.Mount().Used; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := b.Accounts(OfDirectory); len(got) != 1 || got[0].Used.Bytes != 20 {
+		t.Errorf("got %+v", got)
+	}
+	if !b.IsNameless(5) || b.IsNameless(3) || b.Unnamed() != 1 || !b.Known(4) || b.Known(77) {
+		t.Error("who has a name is not known")
+	}
+	c, e := b.Link(5, 2)
+	if e != nil {
+		t.Fatal(e)
+	}
+	c.Keep()
+	if b.IsNameless(5) || b.Unnamed() != 0 {
+		t.Error("a name came, and is not known")
+	}
+	b.Unlinked(3, testRoot, true, false)
+	b.Unlinked(3, 2, false, true)
+	if got := b.Mount().Used; got.Unlinked != 16 || got.Regions != 1 || b.Dying() != 0 {
+		t.Errorf("got %+v", got)
+	}
+	for _, k := range []Kind{Mount, OfDirectory, OfUser, OfGroup, OfOwner} {
+		if got, ok := ParseKind(k.String()); !ok || got != k {
+			t.Errorf("%v is read as %v, %t", k, got, ok)
+		}
+	}
+}
