@@ -10,6 +10,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"github.com/shmfs/shmfs/backends/mem"
 	"github.com/shmfs/shmfs/backends/tmpfs"
 	"github.com/shmfs/shmfs/fs"
 	"github.com/shmfs/shmfs/fs/gofuse/ledger"
@@ -17,7 +18,7 @@ import (
 )
 
 // successor makes a server that takes over a ledger, without a connection.
-func successor(t *testing.T, a *tmpfs.Arena, fd int) *Server {
+func successor(t *testing.T, a regions.Arena, fd int) *Server {
 	t.Helper()
 	l, err := ledger.Open(fd)
 	if err != nil {
@@ -117,5 +118,62 @@ func TestEveryOperationIsCountedInTheLedger(t *testing.T) {
 	defer l.Close()
 	if got := len(l.Counters()); got < fs.OperationCells {
 		t.Errorf("%d counters outlive a server, %d are needed", got, fs.OperationCells)
+	}
+}
+
+// What the first attempt has done is not done again, and answered as then.
+func TestDoneBefore(t *testing.T) {
+	a := mem.New(mem.Options{Bytes: 1 << 20})
+	fd, err := ledger.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	s := successor(t, a, fd)
+	header := fuse.InHeader{NodeId: fuse.FUSE_ROOT_ID, Unique: 50 | resentBit}
+	if got := s.Unlink(nil, &header, "gone"); got != fuse.OK {
+		t.Errorf("unlink = %v", got)
+	}
+	if got := s.Rmdir(nil, &header, "gone"); got != fuse.OK {
+		t.Errorf("rmdir = %v", got)
+	}
+	if got := s.Rename(nil, &fuse.RenameIn{InHeader: header, Newdir: fuse.FUSE_ROOT_ID}, "gone", "there"); got != fuse.OK {
+		t.Errorf("rename = %v", got)
+	}
+	if got := s.RemoveXAttr(nil, &header, "user.gone"); got != fuse.ENODATA {
+		t.Errorf("removing an attribute that was never there = %v", got)
+	}
+	at, err := a.Make(regions.RootNode, "made", regions.Spec{Mode: regions.TypeRegular | 0o600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := &fuse.LinkIn{InHeader: header, Oldnodeid: uint64(at.Node)}
+	var out fuse.EntryOut
+	if got := s.Link(nil, link, "made", &out); got != fuse.OK || out.NodeId != uint64(at.Node) {
+		t.Errorf("link = %v, node %x, want %x", got, out.NodeId, at.Node)
+	}
+	header.Unique &^= resentBit // a first attempt is refused
+	link.InHeader = header
+	if got := s.Unlink(nil, &header, "gone"); got != fuse.ENOENT {
+		t.Errorf("the first unlink = %v", got)
+	}
+	if got := s.Link(nil, link, "made", &out); got != fuse.Status(unix.EEXIST) {
+		t.Errorf("the first link = %v", got)
+	}
+}
+
+// A server does not go on from a ledger that has no answer to INIT.
+func TestWithoutAnAnswerToInit(t *testing.T) {
+	fd, err := ledger.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	s := successor(t, mem.New(mem.Options{Bytes: 1 << 20}), fd)
+	if err := s.ledger.SetInit(bytesOf(initRequest()), []byte("short")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(s.tree, Options{FD: -1, Ledger: s.ledger}); err == nil {
+		t.Error("it began to serve")
 	}
 }

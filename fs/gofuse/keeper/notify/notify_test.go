@@ -5,6 +5,7 @@ package notify
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -231,6 +232,29 @@ func TestStored(t *testing.T) {
 		}
 		if got := strings.Join(lines, ""); err != nil || got != c.want {
 			t.Errorf("%+v: got %q (%v)", c, got, err)
+		}
+	}
+}
+
+// A manager that is gone is told of.
+func TestNobodyListens(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "gone"))
+	t.Setenv("WATCHDOG_USEC", "")
+	m, err := Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(m.fd)
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for what, err := range map[string]error{
+		"tell": m.Tell("READY=1"), "store": m.Store("x", f), "remove": m.Remove("x"), "barrier": m.Barrier(),
+	} {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s = %v, want ENOENT", what, err)
 		}
 	}
 }
