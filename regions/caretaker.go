@@ -332,7 +332,7 @@ func backOff(tries int) time.Duration {
 }
 
 func (c *Caretaker) tell(k events.Kind, x *care, reason string) {
-	c.m.events.Add(events.Event{Kind: k, Time: c.m.now(), Node: uint64(x.node), Reason: reason})
+	c.m.events.Add(events.Event{Kind: k, Time: c.m.now(), Node: uint64(x.node), Path: c.m.Path(x.node), Reason: reason})
 }
 
 // schedule sets a deadline; the zero time is none.
