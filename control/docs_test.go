@@ -67,9 +67,7 @@ func documentedKeys(t *testing.T, text map[string]string) {
 	for key := range all {
 		keys["gc"] = append(keys["gc"], key)
 	}
-	for _, kind := range EventKinds() {
-		keys["events"] = append(keys["events"], kind)
-	}
+	keys["events"] = append(keys["events"], EventKinds()...)
 	s.arena.usageErr = errors.New("gone")
 	for key := range s.flat(t, "health").All() {
 		keys["health"] = append(keys["health"], key)

@@ -136,7 +136,7 @@ func (s streamDir) Find(name string) (fs.VirtualNode, bool) {
 	if name != "events" {
 		return fs.VirtualNode{}, false
 	}
-	return fs.VirtualNode{File: eventStream{s.d}}, true
+	return fs.VirtualNode{File: eventStream(s)}, true
 }
 
 // eventStream is `stream/events`.

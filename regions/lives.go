@@ -46,7 +46,9 @@ func (l *lives) changed(n NodeID) {
 		return
 	}
 	l.mu.Lock()
-	l.regions[n] = l.regions[n]
+	if _, known := l.regions[n]; !known {
+		l.regions[n] = false
+	}
 	l.mu.Unlock()
 	l.wake()
 }
