@@ -146,6 +146,19 @@ func (c *Config) Encode() []byte {
 	return b.Bytes()
 }
 
+// EncodeChanged writes what is not as by default. Parse reads it as the same, and so does an earlier release, unless a
+// key is set that it does not know.
+func (c *Config) EncodeChanged() []byte {
+	initial := Default()
+	b := fmt.Appendf(nil, "version = %d\n", Version)
+	for _, k := range Keys() {
+		if k.get(c) != k.get(&initial) {
+			b = fmt.Appendf(b, "%s = %s\n", k.Name, k.encode(c))
+		}
+	}
+	return b
+}
+
 // encode writes a value: bare where TOML has a type for it. No text of ours needs an escape that Go and TOML write
 // differently.
 func (k *Key) encode(c *Config) string {

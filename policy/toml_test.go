@@ -212,3 +212,15 @@ func FuzzSet(f *testing.F) {
 		}
 	})
 }
+
+func TestOnlyWhatWasChangedIsWritten(t *testing.T) {
+	c := Default()
+	if got := string(c.EncodeChanged()); got != "version = 1\n" {
+		t.Errorf("the default: %q", got)
+	}
+	c.Overcommit, c.UserLimit, c.Size = true, "bytes=5;regions=7", Size{Bytes: 1 << 30}
+	text := c.EncodeChanged()
+	if got, err := Parse("x", text); err != nil || got != c {
+		t.Errorf("%s: got %+v, %v, want %+v", text, got, err, c)
+	}
+}

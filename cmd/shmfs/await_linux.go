@@ -130,5 +130,5 @@ func (s *serving) apply(next policy.Config, changed []string) error {
 	if s.ledger == nil {
 		return nil
 	}
-	return s.ledger.SetConfig(next.Encode())
+	return s.ledger.SetConfig(next.EncodeChanged())
 }

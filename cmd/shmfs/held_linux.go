@@ -89,7 +89,7 @@ func (s *serving) takeOver(ctx context.Context, h held) error {
 func (s *serving) effective() (err error) {
 	text := s.ledger.Config()
 	if text == nil {
-		return s.ledger.SetConfig(s.options.config.Encode())
+		return s.ledger.SetConfig(s.options.config.EncodeChanged())
 	}
 	s.options.config, err = policy.Parse("the configuration of the last server", text)
 	s.level.Set(s.options.config.LogLevel)

@@ -400,6 +400,6 @@ func TestAsClientOfTheUnit(t *testing.T) {
 	if m.stat(t, "mode") != "passthrough" {
 		lacks = fstest.CachedLacks()
 	}
-	fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, dir), Lacks: lacks})
+	fstest.Run(t, fstest.Config{Root: fstest.Mounted(t, dir), Lacks: lacks.And(fstest.LimitedLacks())})
 	leaveNothing(t, m)
 }
