@@ -278,13 +278,13 @@ func TestKilledWhileEnding(t *testing.T) {
 			const made = 12
 			cmd := maker(t, fmt.Sprintf("for i in $(seq %d); do echo > %s/$i; done; ls -l %s > /dev/null", made, dir, dir))
 			killGroup(cmd)
-			for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			for end := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 				names, err := os.ReadDir(dir)
 				if err == nil && len(names) == 0 {
 					break
 				}
 				if time.Now().After(end) {
-					t.Fatalf("%d names are left (%v)", len(names), err)
+					t.Fatalf("%d names are left (%v), after %d deaths: %v", len(names), err, m.number(t, "restarts_total"), m.cares(t))
 				}
 			}
 			for i := range made {
