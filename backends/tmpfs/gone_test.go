@@ -118,3 +118,33 @@ func TestSurveyEndsWithItsContext(t *testing.T) {
 		t.Errorf("survey = %v, want what its caller answered", err)
 	}
 }
+
+// What cannot get its record is not left half made.
+func TestWithoutARecordNothingIsMade(t *testing.T) {
+	a := detached(t, Options{})
+	a.recordName = "nowhere.record" // a namespace that no file system has
+	record := regions.Record{ID: regions.NewID()}
+	spec := regions.Spec{Mode: regions.TypeRegular | 0o600, Record: record}
+	if _, err := a.Make(regions.RootNode, "half", spec); !errors.Is(err, regions.NotSupported) {
+		t.Errorf("make = %v, want EOPNOTSUPP", err)
+	}
+	if _, err := a.Lookup(regions.RootNode, "half"); !errors.Is(err, regions.NotFound) {
+		t.Errorf("what was begun is left: %v", err)
+	}
+	if _, err := a.MakeTemp(regions.RootNode, spec); err == nil {
+		t.Error("a region without a name and without a record was made")
+	}
+	if got := len(a.Pins()); got != 0 {
+		t.Errorf("%d descriptors are held", got)
+	}
+}
+
+func TestMountWhereNothingIs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting a tmpfs needs root")
+	}
+	if a, err := Mount(Options{Mode: 0o700, Dir: t.TempDir() + "/nothing"}); err == nil {
+		a.Close()
+		t.Error("an arena was mounted on a directory that is not there")
+	}
+}

@@ -138,7 +138,8 @@ func serveAt(t *testing.T, dir string, prefix []string, args ...string) *mount {
 	}
 	line := append(append(prefix[:len(prefix):len(prefix)], path, "mount", "--foreground", dir), args...)
 	m := &mount{dir: dir, cmd: exec.Command(line[0], line[1:]...), stderr: &lockedBuffer{}, ended: make(chan struct{})}
-	m.cmd.Stderr = m.stderr
+	said := &lockedBuffer{}
+	m.cmd.Stdout, m.cmd.Stderr = said, m.stderr
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +148,8 @@ func serveAt(t *testing.T, dir string, prefix []string, args ...string) *mount {
 		m.cmd.Wait()
 	}()
 	t.Cleanup(func() { m.finish(t) })
-	m.waitFor(t, "the mount", func() bool { return mounted(t, dir) })
+	// Requests are answered a moment before the keeper knows: a first server that dies then is one that could not begin.
+	m.waitFor(t, "the mount", func() bool { return strings.Contains(said.String(), "shmfs on ") })
 	return m
 }
 
