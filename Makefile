@@ -77,8 +77,11 @@ cover: ## coverage a room, tests and built binary together, against its threshol
 test-kernels: build ## Linux 6.1 and 6.12 under qemu
 	$(GO) run ./integration/kernels
 
+.PHONY: test-chaos
+test-chaos: chaos ## the same as chaos
+
 .PHONY: test-all
-test-all: lint cross test cover test-kernels ## all of the above
+test-all: lint cross test cover test-kernels test-chaos ## lint, cross, test, cover, test-kernels, test-chaos
 
 .PHONY: install
 install: build ## binary, mount helper, unit of systemd, man page, completions (PREFIX, DESTDIR)

@@ -180,7 +180,7 @@ func (k *Keeper) attend(s *server) error {
 	defer s.release()
 	look := time.NewTicker(lookTime)
 	defer look.Stop()
-	silent, asked := time.NewTimer(startTime), true
+	silent, patience, asked := time.NewTimer(startTime), startTime, true
 	defer silent.Stop()
 	words := s.words
 	for {
@@ -204,11 +204,11 @@ func (k *Keeper) attend(s *server) error {
 			k.heard(s, word)
 		case <-look.C:
 			if !asked && say(s.tether, wordPing, "") == nil {
-				asked = true
-				silent.Reset(silence)
+				asked, patience = true, silence
+				silent.Reset(patience)
 			}
 		case <-silent.C:
-			k.options.Log.Error("the server does not answer; it is killed", "pid", s.pid(), "after", silence.String())
+			k.options.Log.Error("the server does not answer; it is killed", "pid", s.pid(), "after", patience.String())
 			s.cmd.Process.Kill()
 		case sig := <-k.options.Signals:
 			k.signal(s, sig)
