@@ -43,6 +43,8 @@ type Config struct {
 	// DirectoryLimit is what directories may hold that have no limits of their own, as ParseDirectoryLimits reads it.
 	DirectoryLimit string
 
+	EndEarly string // lifetimes that are cut short where room is wanted, as regions.ParseOrder reads it
+
 	OnCrashLoop CrashLoop
 }
 
@@ -141,6 +143,8 @@ func Default() Config {
 		OwnerLimit: NoLimit,
 
 		DirectoryLimit: NoLimit,
+
+		EndEarly: regions.FormatOrder(regions.DefaultOrder()),
 
 		OnCrashLoop: CrashLoopEIO,
 	}

@@ -32,6 +32,7 @@ user_limit = "2G"
 group_limit = "bytes=4G,regions=100"
 owner_limit = "max"
 directory_limit = "tenants/*:2G"
+end_early = "ttl; owner"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +43,7 @@ directory_limit = "tenants/*:2G"
 		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
 		DirectoryLimit: "tenants/*:bytes=2147483648",
+		EndEarly: "ttl;owner",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

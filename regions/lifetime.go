@@ -30,6 +30,8 @@ const (
 
 var lifetimeNames = map[LifetimeKind]string{Manual: "manual", Owner: "owner", LastUser: "last-user", TTL: "ttl"}
 
+func (k LifetimeKind) String() string { return lifetimeNames[k] }
+
 // Lifetime says when a region ends.
 type Lifetime struct {
 	Kind  LifetimeKind
@@ -85,7 +87,7 @@ func ParseLifetime(s string) (Lifetime, error) {
 }
 
 func (l Lifetime) String() string {
-	s := lifetimeNames[l.Kind]
+	s := l.Kind.String()
 	switch {
 	case l.Kind == TTL:
 		s += "=" + l.TTL.String()

@@ -11,13 +11,30 @@ import (
 // lives knows what directories say of lifetimes, and which regions somebody shall look at again. While nothing says
 // anything, nobody has to.
 type lives struct {
-	any atomic.Bool // whether a lifetime or a pin was ever set
+	any     atomic.Bool  // whether a lifetime or a pin was ever set
+	waiting atomic.Int64 // regions that may be ended before their time
 
 	mu       sync.Mutex // guards the rest; taken alone
 	said     map[NodeID]saying
-	regions  map[NodeID]bool // to be looked at; true: its owner is gone
+	regions  map[NodeID]note
 	below    map[NodeID]struct{}
+	wants    []want
 	anything chan struct{} // holds one token while there is something
+}
+
+// note is what happened to a region that is to be looked at.
+type note struct {
+	named   bool // it was made, linked or moved, or says something else: what holds for it is looked up anew
+	gone    bool // its owner is
+	removed bool // its last name was taken away
+	place   Place
+	maker   Record // of a region that was just made
+}
+
+// Place is where a name stands. It is zero where nobody knows, and may be out of date.
+type Place struct {
+	Dir  NodeID
+	Name string
 }
 
 // saying is what a directory, or a region, says.
@@ -29,7 +46,7 @@ type saying struct {
 }
 
 func newLives() *lives {
-	return &lives{said: map[NodeID]saying{}, regions: map[NodeID]bool{}, below: map[NodeID]struct{}{},
+	return &lives{said: map[NodeID]saying{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{},
 		anything: make(chan struct{}, 1)}
 }
 
@@ -40,26 +57,40 @@ func (l *lives) wake() {
 	}
 }
 
-// changed asks to look at a region: it was made, named, closed.
-func (l *lives) changed(n NodeID) {
+// changed asks to look at a region: it was closed.
+func (l *lives) changed(n NodeID) { l.note(n, note{}) }
+
+// named asks to look at a region that has another name, or another lifetime.
+func (l *lives) named(n NodeID, p Place) { l.note(n, note{named: true, place: p}) }
+
+// made asks to look at a new region.
+func (l *lives) made(n NodeID, p Place, maker Record) {
+	l.note(n, note{named: true, place: p, maker: maker})
+}
+
+// removed says that a region has no name any more.
+func (l *lives) removed(n NodeID) { l.note(n, note{removed: true}) }
+
+func (l *lives) note(n NodeID, x note) {
 	if !l.any.Load() {
 		return
 	}
 	l.mu.Lock()
-	if _, known := l.regions[n]; !known {
-		l.regions[n] = false
+	old := l.regions[n]
+	x.named, x.gone, x.removed = x.named || old.named, x.gone || old.gone, x.removed || old.removed
+	if x.place == (Place{}) {
+		x.place = old.place
 	}
+	if x.maker.ID == 0 {
+		x.maker = old.maker
+	}
+	l.regions[n] = x
 	l.mu.Unlock()
 	l.wake()
 }
 
 // orphaned asks to look at a region whose owner is gone.
-func (l *lives) orphaned(n NodeID) {
-	l.mu.Lock()
-	l.regions[n] = true
-	l.mu.Unlock()
-	l.wake()
-}
+func (l *lives) orphaned(n NodeID) { l.note(n, note{gone: true}) }
 
 // changedBelow asks to look at all below a directory.
 func (l *lives) changedBelow(dir NodeID) {
@@ -71,7 +102,7 @@ func (l *lives) changedBelow(dir NodeID) {
 
 // moved asks to look at what has another place now.
 func (l *lives) moved(m *Manager, r *Rename) {
-	if !l.any.Load() || r.Dir == r.NewDir {
+	if !l.any.Load() {
 		return
 	}
 	places := []Rename{{NewDir: r.NewDir, NewName: r.NewName}}
@@ -82,20 +113,25 @@ func (l *lives) moved(m *Manager, r *Rename) {
 		a, err := m.Arena.Lookup(p.NewDir, p.NewName)
 		switch {
 		case err != nil:
-		case a.IsDir():
+		case !a.IsDir():
+			l.named(a.Node, Place{p.NewDir, p.NewName})
+		case r.Dir != r.NewDir:
 			l.changedBelow(a.Node)
-		default:
-			l.changed(a.Node)
 		}
 	}
 }
 
 // take answers what is to be looked at.
-func (l *lives) take() (regions map[NodeID]bool, below map[NodeID]struct{}) {
+func (l *lives) take() (regions map[NodeID]note, below map[NodeID]struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	regions, below = l.regions, l.below
-	l.regions, l.below = map[NodeID]bool{}, map[NodeID]struct{}{}
+	if len(regions) > 0 {
+		l.regions = map[NodeID]note{}
+	}
+	if len(below) > 0 {
+		l.below = map[NodeID]struct{}{}
+	}
 	return regions, below
 }
 
@@ -165,7 +201,7 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 		m.restoreLife(node)
 		m.lives.changedBelow(node)
 	} else {
-		m.lives.changed(node)
+		m.lives.named(node, Place{})
 	}
 	return nil
 }

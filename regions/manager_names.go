@@ -54,6 +54,7 @@ func (m *Manager) ask(question func() *accounts.Exceeded) error {
 	}
 	m.tellCrossings()
 	if e != nil {
+		m.wanted(e)
 		return m.refusal(e)
 	}
 	return nil
@@ -63,10 +64,10 @@ func (m *Manager) ask(question func() *accounts.Exceeded) error {
 const releaseTime = 50 * time.Millisecond
 
 // RoomToCome reports whether memory is about to come back: of regions that lost their last name, and that are not, or
-// may soon not be, in use. What was waited for in vain is not told again.
+// may soon not be, in use, and of those that are ended before their time. What was waited for in vain is not told again.
 func (m *Manager) RoomToCome() bool {
 	lately := time.Since(time.Unix(0, m.unnamed.Load())) < releaseTime
-	return lately || m.accounts.Dying() > 0 && m.accounts.Deaths() != m.vain.Load()
+	return lately || m.lives.hurries() || m.accounts.Dying() > 0 && m.accounts.Deaths() != m.vain.Load()
 }
 
 // RoomDidNotCome says that it was waited for in vain.
@@ -121,12 +122,12 @@ func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
 	}
 	defer m.names.share(dir, dir)()
 	a, err := m.Arena.Make(dir, name, spec)
-	m.made(c, &a, &spec, true, err)
+	m.made(c, &a, &spec, Place{dir, name}, err)
 	return a, err
 }
 
 // made ends a claim. Of a node that was just made nobody has set an extended attribute.
-func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err error) {
+func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err error) {
 	if err != nil {
 		c.Undo()
 		return
@@ -135,15 +136,15 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err e
 	if a.IsDir() && m.defaults.Load() != nil {
 		m.restoreSettings(a.Node)
 	}
-	if !named {
+	if at.Name == "" {
 		return
 	}
 	m.books.made(a)
-	if a.IsRegion() {
-		m.lives.changed(a.Node)
-	}
 	if a.IsRegion() && !m.Properties().Labels {
 		m.books.setPlain(a.Node, true)
+	}
+	if a.IsRegion() {
+		m.lives.made(a.Node, at, spec.Record)
 	}
 }
 
@@ -155,7 +156,7 @@ func (m *Manager) MakeTemp(dir NodeID, spec Spec) (Attr, error) {
 		return Attr{}, err
 	}
 	a, err := m.Arena.MakeTemp(dir, spec)
-	m.made(c, &a, &spec, false, err)
+	m.made(c, &a, &spec, Place{}, err)
 	return a, err
 }
 
@@ -173,7 +174,7 @@ func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, erro
 	}
 	defer m.names.share(dir, dir)()
 	a, f, err := o.MakeOpen(dir, name, spec)
-	m.made(c, &a, &spec, name != "", err)
+	m.made(c, &a, &spec, Place{dir, name}, err)
 	if err != nil {
 		return Attr{}, nil, err
 	}
@@ -225,7 +226,7 @@ func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
 	if a.Nlink == 1 {
 		m.books.made(&a)
 	}
-	m.lives.changed(node)
+	m.lives.named(node, Place{dir, name})
 	if !m.accounts.Known(accounts.Node(node)) {
 		m.accounts.Found(accounts.Node(node), accounts.Node(dir), typeOf(&a), seen(&a), owner(&a, 0), true)
 	}
@@ -259,6 +260,11 @@ func (m *Manager) unlinked(a *Attr, dir NodeID) {
 		m.accounts.Unlinked(n, accounts.Node(dir), a.Nlink > 0, held)
 		if held {
 			m.unnamed.Store(time.Now().UnixNano())
+		}
+		if a.Nlink == 0 {
+			m.lives.removed(a.Node)
+		} else {
+			m.lives.named(a.Node, Place{})
 		}
 	} else if a.Nlink == 0 {
 		m.accounts.DirectoryRemoved(n)

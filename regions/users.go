@@ -26,8 +26,8 @@ const idleRegions = 16384
 type userShard struct {
 	mu    sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
 	users map[NodeID]*user
-	// ending has the regions whose end has begun: they cannot be opened any more.
-	ending map[NodeID]struct{}
+	// ending has the regions whose end has begun: they cannot be opened any more. True: they may have grown unseen.
+	ending map[NodeID]bool
 }
 
 type user struct {
@@ -73,36 +73,44 @@ func (u *users) opened(n NodeID, writer bool) bool {
 	return true
 }
 
-// beginEnd keeps a region that nobody has from being opened, until endEnd. False if somebody has it.
-func (u *users) beginEnd(n NodeID) bool {
+// beginEnd keeps a region that nobody has from being opened, until endEnd: ErrHeld if somebody has it.
+func (u *users) beginEnd(n NodeID) error {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := s.users[n]
 	if x != nil && x.opens > 0 {
-		return false
+		return ErrHeld
 	}
 	if u.probe != nil {
 		u.unhold(n)
-		if held, err := u.probe(n); err != nil || held {
-			return false
+		held, err := u.probe(n)
+		if err == nil && held {
+			err = ErrHeld
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if x != nil {
-		u.freeLocked(s, n)
+		delete(s.users, n)
+		u.freed(n)
 	}
 	if s.ending == nil {
-		s.ending = map[NodeID]struct{}{}
+		s.ending = map[NodeID]bool{}
 	}
-	s.ending[n] = struct{}{}
-	return true
+	s.ending[n] = x != nil && x.wrote
+	return nil
 }
 
 // endEnd says that a region is gone, or stays after all.
-func (u *users) endEnd(n NodeID) {
+func (u *users) endEnd(n NodeID, stays bool) {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if stays && s.ending[n] {
+		u.written(n)
+	}
 	delete(s.ending, n)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/shmfs/shmfs/fs/gofuse/processes"
+	"github.com/shmfs/shmfs/policy"
 	"github.com/shmfs/shmfs/regions"
 )
 
@@ -34,6 +35,17 @@ func (s *serving) keepHouse() {
 	}
 	s.manager.SetUptime(processes.Boot)
 	s.caretaker = regions.NewCaretaker(s.manager, watched{w})
+	s.setEndEarly(s.options.config)
+}
+
+// setEndEarly says which lifetimes are cut short where room is wanted.
+func (s *serving) setEndEarly(c policy.Config) {
+	order, err := regions.ParseOrder(c.EndEarly)
+	if err != nil {
+		s.log.Error("what may be ended early stays as it is", "reason", err.Error()) // the configuration was validated
+		return
+	}
+	s.caretaker.SetOrder(order)
 }
 
 // newWatcher makes what watches owners: a quarter of the descriptors that the server may have is for that.
