@@ -43,7 +43,7 @@ end_early = "ttl; owner"
 		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
 		DirectoryLimit: "tenants/*:bytes=2147483648",
-		EndEarly: "ttl;owner",
+		EndEarly:       "ttl;owner",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -114,12 +114,13 @@ func (m *Manager) endName(x *Ending) (done bool, err error) {
 		return false, err
 	}
 	m.ender.Ended(at)
+	if a.Nlink == 0 {
+		m.Forgotten(x.Node)
+	}
+	m.users.endEnd(x.Node)
 	if a.Nlink > 0 {
-		m.users.endEnd(x.Node, true)
 		return false, nil
 	}
-	m.Forgotten(x.Node)
-	m.users.endEnd(x.Node, false)
 	x.size = a.Size
 	m.events.Add(events.Event{Kind: events.Deleted, Time: m.now(), Node: uint64(x.Node), Dir: uint64(at.Dir), Name: at.Name,
 		Size: a.Size, Sized: true, Reason: x.Why})
@@ -169,8 +170,11 @@ func (m *Manager) takeName(node NodeID, at Place) (a Attr, err error) {
 		a, err = Attr{}, nil // the name, or its directory, went just now
 	}
 	if err != nil || a.Node == NoNode {
-		m.users.endEnd(node, true)
+		m.users.endEnd(node)
 		return Attr{}, err
+	}
+	if a.Nlink == 0 {
+		m.users.lostName(node)
 	}
 	m.unlinked(&a, at.Dir)
 	return a, nil

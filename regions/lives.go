@@ -237,3 +237,6 @@ func (m *Manager) LifetimeOf(node NodeID) (l Lifetime, pinned bool) {
 
 // SetUptime says how the time since the system's boot is read. Call it before anything is made.
 func (m *Manager) SetUptime(f func() time.Duration) { m.uptime = f }
+
+// Lives reports whether regions may end by themselves: a node that was just looked up may be gone when it is opened.
+func (m *Manager) Lives() bool { return m.lives.any.Load() }

@@ -115,6 +115,11 @@ func (m *Manager) setAdrift(node NodeID) {
 
 // Make makes a node and, if it is a region, its record. spec.Record.PID is the caller's, the rest is filled in.
 func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
+	return m.make(dir, name, spec, false)
+}
+
+// make makes a node. One that is about to be opened is in use until Opened.
+func (m *Manager) make(dir NodeID, name string, spec Spec, opening bool) (Attr, error) {
 	m.stamp(&spec)
 	c, err := m.claim(dir, &spec, true)
 	if err != nil {
@@ -122,6 +127,9 @@ func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
 	}
 	defer m.names.share(dir, dir)()
 	a, err := m.Arena.Make(dir, name, spec)
+	if err == nil && opening {
+		m.users.making(a.Node)
+	}
 	m.made(c, &a, &spec, Place{dir, name}, err)
 	return a, err
 }
@@ -161,7 +169,7 @@ func (m *Manager) MakeTemp(dir NodeID, spec Spec) (Attr, error) {
 }
 
 // MakeOpen makes a region, without a name where it is empty, and opens it for reading and writing whatever its mode
-// says. File is nil where the arena is stateless, and needs none.
+// says. File is nil where the arena is stateless, and needs none. A region with a name is in use until Opened is called.
 func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, error) {
 	o, ok := m.Arena.(MakeOpener)
 	if !ok || m.Properties().Stateless {
@@ -174,6 +182,9 @@ func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, erro
 	}
 	defer m.names.share(dir, dir)()
 	a, f, err := o.MakeOpen(dir, name, spec)
+	if err == nil && name != "" {
+		m.users.making(a.Node)
+	}
 	m.made(c, &a, &spec, Place{dir, name}, err)
 	if err != nil {
 		return Attr{}, nil, err
@@ -186,13 +197,19 @@ func (m *Manager) makeAndOpen(dir NodeID, name string, spec Spec) (a Attr, f Fil
 	if name == "" {
 		a, err = m.MakeTemp(dir, spec)
 	} else {
-		a, err = m.Make(dir, name, spec)
+		a, err = m.make(dir, name, spec, true)
 	}
-	if err == nil && !m.Properties().Stateless {
-		if f, err = m.Open(a.Node, ReadAccess|WriteAccess); err != nil && name == "" {
-			m.Arena.Drop(a.Node)
-			m.accounts.Freed(accounts.Node(a.Node))
-		}
+	if err != nil || m.Properties().Stateless {
+		return a, nil, err
+	}
+	f, err = m.Open(a.Node, ReadAccess|WriteAccess)
+	switch {
+	case err == nil:
+	case name == "":
+		m.Arena.Drop(a.Node)
+		m.accounts.Freed(accounts.Node(a.Node))
+	default:
+		m.Released(a.Node, 0)
 	}
 	return a, f, err
 }

@@ -24,14 +24,22 @@ type users struct {
 const idleRegions = 16384
 
 type userShard struct {
-	mu    sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
-	users map[NodeID]*user
-	// ending has the regions whose end has begun: they cannot be opened any more. True: they may have grown unseen.
-	ending map[NodeID]bool
+	mu     sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
+	users  map[NodeID]*user
+	ending map[NodeID]*ending
+}
+
+// ending is a region whose end has begun. Who opens it waits for the moment in which its name goes, or does not, because
+// whoever is told too early finds the name once more.
+type ending struct {
+	wrote   bool          // it may have grown unseen
+	gone    bool          // its name is
+	decided chan struct{} // closed when that is decided
 }
 
 type user struct {
 	opens, writers int32
+	making         bool // one of opens is of who makes it, and has yet to open it
 	forgotten      bool // the kernel forgot the node before the last release arrived
 	wrote          bool // it was open for writing: what it holds may have grown unseen
 	idle           bool // it stands in the ring of idle regions
@@ -52,25 +60,40 @@ type Use struct {
 	InUse          bool // open or mapped
 }
 
-// opened answers false for a region whose end has begun.
+// opened answers false for a region that has ended.
 func (u *users) opened(n NodeID, writer bool) bool {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ending := s.ending[n]; ending {
-		return false
+	for e := s.ending[n]; e != nil; e = s.ending[n] {
+		s.mu.Unlock()
+		if <-e.decided; e.gone {
+			return false
+		}
+		s.mu.Lock()
 	}
+	defer s.mu.Unlock()
 	x := s.users[n]
 	if x == nil {
 		x = &user{}
 		s.users[n] = x
 	}
-	x.opens++
+	if !x.making {
+		x.opens++
+	}
+	x.making = false
 	if writer {
 		x.writers++
 		x.wrote = true
 	}
 	return true
+}
+
+// making takes note of a region that is made and about to be opened: it is in use until then.
+func (u *users) making(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users[n] = &user{opens: 1, making: true}
 }
 
 // beginEnd keeps a region that nobody has from being opened, until endEnd: ErrHeld if somebody has it.
@@ -97,21 +120,35 @@ func (u *users) beginEnd(n NodeID) error {
 		u.freed(n)
 	}
 	if s.ending == nil {
-		s.ending = map[NodeID]bool{}
+		s.ending = map[NodeID]*ending{}
 	}
-	s.ending[n] = x != nil && x.wrote
+	s.ending[n] = &ending{wrote: x != nil && x.wrote, decided: make(chan struct{})}
 	return nil
 }
 
-// endEnd says that a region is gone, or stays after all.
-func (u *users) endEnd(n NodeID, stays bool) {
+// lostName says that a region that is ending has no name any more.
+func (u *users) lostName(n NodeID) {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if stays && s.ending[n] {
+	s.ending[n].gone = true
+	close(s.ending[n].decided)
+}
+
+// endEnd says that a region is gone, or stays after all.
+func (u *users) endEnd(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.ending[n]
+	delete(s.ending, n)
+	if e.gone {
+		return
+	}
+	close(e.decided)
+	if e.wrote {
 		u.written(n)
 	}
-	delete(s.ending, n)
 }
 
 // isOpen answers whether a descriptor is open: its release will be told.
