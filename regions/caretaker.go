@@ -95,7 +95,7 @@ func NewCaretaker(m *Manager, p Processes) *Caretaker {
 
 // Run works until ctx ends. All that is there is looked at once in the beginning, if anything has a lifetime.
 func (c *Caretaker) Run(ctx context.Context) {
-	c.m.adopted()
+	c.m.Settled()
 	c.begin(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()

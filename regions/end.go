@@ -58,7 +58,7 @@ func (m *Manager) End(node NodeID, why string) error {
 // EndAll ends several regions, of which those of a directory had better follow each other. It must not be called by a
 // request that holds a directory, and waits for those that do.
 func (m *Manager) EndAll(all []Ending) {
-	m.adopted()
+	m.Settled()
 	m.endMu.Lock()
 	defer m.endMu.Unlock()
 	defer m.ender.Done()

@@ -183,7 +183,7 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 			return lifeInvalid(err)
 		}
 	}
-	m.adopted()
+	m.Settled()
 	m.settings.Lock()
 	defer m.settings.Unlock()
 	a, err := m.Arena.Getattr(node)

@@ -31,6 +31,7 @@ const longTarget = 128
 
 // claim asks for room for a new node.
 func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, error) {
+	m.meetNode(dir)
 	made := Attr{Mode: spec.Mode}
 	n := accounts.NewNode{Type: typeOf(&made), Named: named,
 		Owner: accounts.Owner{User: spec.UID, Group: spec.GID, Process: spec.Record.PID}}
@@ -45,10 +46,15 @@ func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, er
 	return c, err
 }
 
-// ask asks the accounts, and once more if what nobody holds any more could be given back.
+// ask asks the accounts. It asks once more when what was there before is counted, and if what nobody holds any more
+// could be given back.
 func (m *Manager) ask(question func() *accounts.Exceeded) error {
-	m.adopted()
+	counting := m.adoption.runs.Load()
 	e := question()
+	if e != nil && counting {
+		m.Settled()
+		e = question()
+	}
 	if e != nil && m.sweep() {
 		e = question()
 	}
@@ -225,6 +231,8 @@ func (m *Manager) stamp(spec *Spec) {
 
 // Link gives a node one more name; the first name of a region made by MakeTemp brings it into the books.
 func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
+	m.meetNode(dir)
+	m.meetRegion(node)
 	var c *accounts.Claim
 	err := m.ask(func() (e *accounts.Exceeded) {
 		c, e = m.accounts.Link(accounts.Node(node), accounts.Node(dir))
@@ -244,20 +252,13 @@ func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
 		m.books.made(&a)
 	}
 	m.lives.named(node, Place{dir, name})
-	if !m.accounts.Known(accounts.Node(node)) {
-		m.accounts.Found(accounts.Node(node), accounts.Node(dir), typeOf(&a), seen(&a), owner(&a, 0), true)
-	}
 	return a, nil
 }
 
 // Remove takes a name away.
 func (m *Manager) Remove(parent NodeID, name string, dir bool) (Attr, error) {
-	m.adopted()
+	m.meetName(parent, name)
 	defer m.names.share(parent, parent)()
-	return m.remove(parent, name, dir)
-}
-
-func (m *Manager) remove(parent NodeID, name string, dir bool) (Attr, error) {
 	a, err := m.Arena.Remove(parent, name, dir)
 	if err == nil {
 		m.unlinked(&a, parent)
@@ -291,7 +292,8 @@ func (m *Manager) unlinked(a *Attr, dir NodeID) {
 
 // Rename moves a name. While it does, what goes to another directory counts in both.
 func (m *Manager) Rename(r Rename) (Attr, error) {
-	m.adopted()
+	m.meetName(r.Dir, r.Name)
+	m.meetName(r.NewDir, r.NewName)
 	claims, err := m.claimMoves(&r)
 	if err != nil {
 		return Attr{}, err
@@ -355,6 +357,7 @@ func (m *Manager) claimMoves(r *Rename) (*moves, error) {
 		return x, nil // two names of one node: nothing is done
 	}
 	if moved.IsDir() || r.Flags&RenameExchange != 0 {
+		m.Settled() // what is in a directory moves with it
 		m.accounts.LockDirectories()
 		x.locked = true
 	}
@@ -387,6 +390,6 @@ func (m *Manager) countWhiteout(r Rename) {
 	}
 	a, err := m.Arena.Lookup(r.Dir, r.Name)
 	if err == nil && a.Type() == TypeChar && a.Nlink == 1 {
-		m.accounts.Found(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, 0), true)
+		m.accounts.Came(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, 0))
 	}
 }

@@ -1,6 +1,9 @@
 package regions
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // users knows which regions somebody has open, or may still have mapped.
 //
@@ -14,6 +17,9 @@ type users struct {
 	unhold  func(NodeID)               // told, under the shard's lock, to let go of what the probe would count as a user
 	freed   func(NodeID)               // told, under the shard's lock, that nobody holds the region
 	written func(NodeID)               // told, under the shard's lock, that no more writes are to come unseen
+
+	writing atomic.Int64  // descriptors that are open for writing
+	begins  chan struct{} // gets something with the first of them
 
 	idleMu sync.Mutex // guards idle and next; taken alone
 	idle   [idleRegions]NodeID
@@ -47,7 +53,7 @@ type user struct {
 
 func newUsers(probe func(NodeID) (bool, error)) *users {
 	nothing := func(NodeID) {}
-	u := &users{probe: probe, unhold: nothing, freed: nothing, written: nothing}
+	u := &users{probe: probe, begins: make(chan struct{}, 1), unhold: nothing, freed: nothing, written: nothing}
 	for i := range u.shards {
 		u.shards[i].users = make(map[NodeID]*user)
 	}
@@ -84,6 +90,7 @@ func (u *users) opened(n NodeID, writer bool) bool {
 	if writer {
 		x.writers++
 		x.wrote = true
+		u.writes(1)
 	}
 	return true
 }
@@ -172,6 +179,7 @@ func (u *users) released(n NodeID, writer bool) (forgotten bool) {
 	x.opens--
 	if writer {
 		x.writers--
+		u.writes(-1)
 	}
 	last := x.opens == 0
 	forgotten = last && x.forgotten
@@ -187,6 +195,16 @@ func (u *users) released(n NodeID, writer bool) (forgotten bool) {
 		u.leaveIdle(u.makeIdle(n))
 	}
 	return forgotten
+}
+
+// writes counts descriptors that are open for writing.
+func (u *users) writes(by int64) {
+	if u.writing.Add(by) == 1 && by > 0 {
+		select {
+		case u.begins <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // forgotten takes note that the kernel does not know n any more, and answers whether it is open all the same.
@@ -291,13 +309,18 @@ func (u *users) held() (regions, opens int) {
 }
 
 // unseen answers the regions that are, or were, open for writing and are not settled.
-func (u *users) unseen() []NodeID {
+func (u *users) unseen() []NodeID { return u.which(func(x *user) bool { return x.wrote }) }
+
+// writable answers the regions that are open for writing.
+func (u *users) writable() []NodeID { return u.which(func(x *user) bool { return x.writers > 0 }) }
+
+func (u *users) which(fits func(*user) bool) []NodeID {
 	var all []NodeID
 	for i := range u.shards {
 		s := &u.shards[i]
 		s.mu.Lock()
 		for n, x := range s.users {
-			if x.wrote {
+			if fits(x) {
 				all = append(all, n)
 			}
 		}

@@ -17,9 +17,6 @@ import (
 	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
 )
 
-// patience is how long a test of ends waits on a busy machine for what should take a moment.
-const patience = 60 * time.Second
-
 // eventually waits for a condition.
 func eventually(t *testing.T, is func() bool, what string, about func() any) {
 	t.Helper()
