@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
 )
 
 // tree is a tree of processes that makes regions in a directory, and says what they are called on lines: "name pid".
@@ -300,8 +302,10 @@ func TestUnknownOwners(t *testing.T) {
 		t.Skipf("no namespaces here: %v", err)
 	}
 	m := serveAt(t, t.TempDir(), []string{"unshare", "--pid", "--fork", "--kill-child"}, "--size=64M", "--no-keeper")
-	t.Cleanup(func() { // who is told to end is unshare, which would end the server by force
-		shmfs(t, "umount", m.dir)
+	t.Cleanup(func() { // who would be told to end is unshare, which ends the server by force
+		if err := fusemount.Unmount(m.dir, false); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
 		<-m.ended
 	})
 	dir := m.setLife(t, "d", "lifetime", "owner,grace=0")
