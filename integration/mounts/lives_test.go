@@ -316,3 +316,54 @@ func TestTimersCostNothing(t *testing.T) {
 		}
 	}
 }
+
+// A full mount, and a full directory, take what only waits for its time before they refuse. On a busy machine a request may
+// be refused first: then it is made once more.
+func TestRoomIsMadeBeforeARefusal(t *testing.T) {
+	m := serve(t, "--size=16M")
+	dir := m.setLife(t, "d", "lifetime", "last-user,grace=1h")
+	other := m.setLife(t, "other", "lifetime", "ttl=1h")
+	kept := filepath.Join(other, "kept")
+	newFile(t, kept)
+	if err := unix.Setxattr(dir, "user.shmfs.limit", []byte("regions=10"), 0); err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.Create(filepath.Join(dir, "held"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	insist := func(what string, do func() error) {
+		t.Helper()
+		for end := time.Now().Add(patience); ; {
+			err := do()
+			if err == nil {
+				return
+			}
+			if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) || time.Now().After(end) {
+				t.Fatalf("%s: %v; gc has %v", what, err, m.cares(t))
+			}
+		}
+	}
+	for i := range 30 { // each is a third of the mount: what the caretaker knows of goes, what is made comes
+		f := filepath.Join(dir, fmt.Sprint(i))
+		insist("make", func() error { return os.WriteFile(f, nil, 0o600) })
+		insist("size", func() error { return os.Truncate(f, 5<<20) })
+	}
+	if gone(held.Name()) || gone(kept) {
+		t.Errorf("what is open is gone: %v; what has time to live is: %v", gone(held.Name()), gone(kept))
+	}
+	if n := m.number(t, "gc_ended_early_total"); n < 20 {
+		t.Errorf("%d ended early, want 20 at least", n)
+	}
+	m.tell(t, "config", "end_early=none")
+	full := func() error { return os.Truncate(held.Name(), 12<<20) }
+	if err := full(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("nothing may be ended early, and it answers %v", err)
+	}
+	m.tell(t, "config", "end_early=owner;last-user;ttl")
+	insist("size with all of the order", full)
+	if gone(held.Name()) {
+		t.Error("what is open is gone")
+	}
+}
