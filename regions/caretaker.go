@@ -104,6 +104,8 @@ func (c *Caretaker) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-c.m.lives.anything:
+			c.gather(ctx)
+		case <-c.m.lives.urgent:
 		case <-timer.C:
 		}
 		c.look(ctx)
@@ -111,6 +113,18 @@ func (c *Caretaker) Run(ctx context.Context) {
 		if next, ok := c.work(ctx); ok {
 			timer.Reset(max(next.Sub(c.m.now()), 0))
 		}
+	}
+}
+
+// gatherTime is how long notes are left to gather: requests need not wake the caretaker for each, and of what comes and
+// goes meanwhile nothing is left to do.
+const gatherTime = 10 * time.Millisecond
+
+func (c *Caretaker) gather(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-c.m.lives.urgent:
+	case <-time.After(gatherTime):
 	}
 }
 

@@ -20,6 +20,7 @@ type lives struct {
 	below    map[NodeID]struct{}
 	wants    []want
 	anything chan struct{} // holds one token while there is something
+	urgent   chan struct{} // the same, where somebody waits
 }
 
 // note is what happened to a region that is to be looked at.
@@ -47,12 +48,14 @@ type saying struct {
 
 func newLives() *lives {
 	return &lives{said: map[NodeID]saying{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{},
-		anything: make(chan struct{}, 1)}
+		anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
 }
 
-func (l *lives) wake() {
+func (l *lives) wake() { offer(l.anything) }
+
+func offer(c chan struct{}) {
 	select {
-	case l.anything <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -146,7 +146,7 @@ func (m *Manager) Forgotten(node NodeID) {
 	if m.users.forgotten(node) {
 		return
 	}
-	held := m.users.settle(node)
+	held := !m.users.isLet(node) && m.users.settle(node)
 	m.Arena.Drop(node)
 	m.let(node, held)
 }
