@@ -158,22 +158,31 @@ func TestTimeToLive(t *testing.T) {
 	m := serve(t, "--size=64M")
 	dir := m.setLife(t, "d", "lifetime", "ttl=2s")
 	used, unused := filepath.Join(dir, "used"), filepath.Join(dir, "unused")
-	newFile(t, used)
-	newFile(t, unused)
 	begun := time.Now()
+	newFile(t, used)
+	last := time.Now() // before it was used last
+	newFile(t, unused)
 	for !gone(unused) {
-		if _, err := os.ReadFile(used); err != nil {
+		now := time.Now()
+		_, err := os.ReadFile(used)
+		switch {
+		case err == nil:
+			last = now
+		case time.Since(last) < 2*time.Second:
 			t.Fatalf("in use: %v", err)
+		default: // this process did not come to use it in time
+			newFile(t, used)
+			last = now
 		}
-		if time.Since(begun) > 10*time.Second {
-			t.Fatal("unused for 10 s, and there")
+		if time.Since(begun) > patience {
+			t.Fatal("unused for a minute, and there")
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	if took := time.Since(begun); took < 1900*time.Millisecond {
+	if took := time.Since(begun); took < 2*time.Second {
 		t.Errorf("it ended after %v", took)
 	}
-	if gone(used) {
+	if gone(used) && time.Since(last) < 2*time.Second {
 		t.Error("what is used ended too")
 	}
 	m.waitFor(t, "the end of the other", func() bool { return gone(used) })
@@ -245,8 +254,7 @@ func sorted(text string) string {
 	return strings.Join(lines, "")
 }
 
-// A thousand processes with ten regions each end at once: a second after the grace period nothing is left of them, and
-// others hardly notice.
+// Very many processes with ten regions each end at once: nothing is left of them. (How long that takes: make bench.)
 func TestManyOwnersDieAtOnce(t *testing.T) {
 	const owners, each = 200, 10
 	m := serve(t, "--size=256M")
@@ -260,9 +268,6 @@ func TestManyOwnersDieAtOnce(t *testing.T) {
 		return err == nil && len(names) == 0
 	})
 	t.Logf("%d regions of %d processes ended within %v", owners*each, owners, time.Since(begun))
-	if took := time.Since(begun); took > 3*time.Second && !raceDetector {
-		t.Errorf("it took %v", took)
-	}
 }
 
 // processorTime is what a process has taken of the processors, in hundredths of a second (proc_pid_stat(5), utime and
