@@ -308,16 +308,17 @@ func (c *Caretaker) drop(n NodeID) {
 	delete(c.cares, n)
 }
 
-// batch is how many regions end at one go, which takes less than a millisecond. Then the caretaker pauses, because a thread
-// that never sleeps keeps its processor from those that wake up for its whole time slice (some milliseconds).
+// batch is how many regions end at one go, which takes less than a millisecond. After some of those the caretaker pauses,
+// because a thread that never sleeps keeps its processor from those that wake up for its whole time slice (some milliseconds).
 const (
-	batch = 16
-	pause = 100 * time.Microsecond
+	batch   = 16
+	batches = 4
+	pause   = 100 * time.Microsecond
 )
 
 // work ends what is due, and answers when the next one is.
 func (c *Caretaker) work(ctx context.Context) (next time.Time, ok bool) {
-	for ctx.Err() == nil {
+	for n := 1; ctx.Err() == nil; n++ {
 		c.mu.Lock()
 		all := c.takeDue()
 		c.end(all)
@@ -329,7 +330,9 @@ func (c *Caretaker) work(ctx context.Context) (next time.Time, ok bool) {
 			return next, ok
 		}
 		c.mu.Unlock()
-		time.Sleep(pause)
+		if n%batches == 0 {
+			time.Sleep(pause)
+		}
 	}
 	return time.Time{}, false
 }

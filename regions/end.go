@@ -85,7 +85,6 @@ func (m *Manager) heldOf(all []Ending) []bool {
 		if answers[i] = m.users.isOpen(n) || m.users.letGo(n); !answers[i] {
 			nodes, at = append(nodes, n), append(at, i)
 		}
-		runtime.Gosched()
 	}
 	if len(nodes) == 0 {
 		return answers
