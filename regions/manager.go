@@ -45,6 +45,7 @@ func NewManager(a Arena) *Manager {
 	m := &Manager{Arena: a, books: newBooks(time.Now()), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
 		accounts: accounts.New(pageSize, accounts.Node(RootNode)), events: events.New(0, nil),
 		lives: newLives(), ender: nobody{}, uptime: func() time.Duration { return 0 }}
+	m.accounts.OnBegin(m.beginPace)
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
 	if p, ok := a.(UseProber); ok {
