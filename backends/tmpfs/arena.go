@@ -60,6 +60,7 @@ var (
 	_ regions.Resizer     = (*Arena)(nil)
 	_ regions.Pather      = (*Arena)(nil)
 	_ regions.Surveyor    = (*Arena)(nil)
+	_ regions.Recorder    = (*Arena)(nil)
 )
 
 // Close gives up the arena's descriptors. Its memory stays with its mount.
