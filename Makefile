@@ -26,6 +26,10 @@ demo: build ## two programs in two languages share 1 GiB, start to end (as root)
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/demo-writer ./integration/demo/writer
 	@integration/demo/demo.sh
 
+.PHONY: demo-leak
+demo-leak: build ## a Python pool on /dev/shm and on shmfs, both killed: what each leaves behind (as root)
+	@integration/demo/leak.sh
+
 .PHONY: test
 test: build ## unit tests, race detector, real mounts; skipped tests are listed with their reasons
 	$(GO) run ./integration/house/report -race -timeout 10m ./...

@@ -110,6 +110,35 @@ func (c *Client) Limits() ([]Limit, error) {
 	return ReadLimits(bytes.NewReader(b))
 }
 
+// Cares reads `gc`.
+func (c *Client) Cares() ([]Care, error) {
+	b, err := os.ReadFile(c.path(gcName))
+	if err != nil {
+		return nil, err
+	}
+	return ReadCares(bytes.NewReader(b))
+}
+
+// Collect writes a command to `gc`: run, orphans, or path= with a path. Refusals are as those of Set.
+func (c *Client) Collect(command string) error { return c.change(gcName, command+"\n") }
+
+// WouldCollect answers the paths of what a command would end now.
+func (c *Client) WouldCollect(command string) ([]string, error) {
+	b, err := os.ReadFile(c.path(gcName + "?" + url.QueryEscape(command)))
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for line := range strings.Lines(string(b)) {
+		p, err := parsePairs(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p["path"])
+	}
+	return all, nil
+}
+
 // Usage reads one of the files of `usage`: directory, user, group or owner.
 func (c *Client) Usage(subject string) ([]Usage, error) {
 	b, err := os.ReadFile(c.path(usageName + "/" + subject))

@@ -45,6 +45,8 @@ type Sources struct {
 	Version string
 	PID     int
 	Started time.Time
+	// Caretaker ends regions.
+	Caretaker *regions.Caretaker
 	// Keeper tells of the process that holds the mount; nil for none.
 	Keeper func() KeeperStats
 }
@@ -86,7 +88,9 @@ func New(s Sources) fs.VirtualDir {
 		{"regions.json", snapshot(d.regionsJSON), d.regionsJSON},
 		{"health", snapshot(d.health), nil},
 		{"errors", snapshot(d.errors), nil},
+		{"events", snapshot(d.events), nil},
 		{"limits", limitsFile{d}, nil},
+		{gcName, gcFile{d}, nil},
 		{"config", configFile{d}, nil},
 	}
 	return d
@@ -144,6 +148,9 @@ func (d *directory) Find(name string) (fs.VirtualNode, bool) {
 	if name == usageName {
 		return fs.VirtualNode{Dir: usageDir{d}}, true
 	}
+	if name == streamName {
+		return fs.VirtualNode{Dir: streamDir{d}}, true
+	}
 	base, text, hasQuery := strings.Cut(name, "?")
 	i := slices.IndexFunc(d.files, func(f file) bool { return f.name == base })
 	if i < 0 {
@@ -151,6 +158,9 @@ func (d *directory) Find(name string) (fs.VirtualNode, bool) {
 	}
 	if !hasQuery {
 		return fs.VirtualNode{File: d.files[i].file}, true
+	}
+	if base == gcName {
+		return d.findDry(text)
 	}
 	values, ok := parseQuery(text)
 	if !ok || d.files[i].filtered == nil {

@@ -57,18 +57,33 @@ func documentedKeys(t *testing.T, text map[string]string) {
 		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		keys["regions.json"] = append(keys["regions.json"], key)
 	}
+	for field := range reflect.TypeFor[Event]().Fields() {
+		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		keys["events"] = append(keys["events"], key)
+	}
+	var care pairs
+	writeCare(&care, &regions.Care{})
+	all, err := parsePairs(strings.TrimSpace(string(care.b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range all {
+		keys["gc"] = append(keys["gc"], key)
+	}
+	keys["events"] = append(keys["events"], EventKinds()...)
 	s.arena.usageErr = errors.New("gone")
 	for key := range s.flat(t, "health").All() {
 		keys["health"] = append(keys["health"], key)
 	}
 
-	first := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+	first := regexp.MustCompile("(?m)^\\| `([^|]+)` \\|")
 	for name, want := range keys {
 		var got []string
 		for _, m := range first.FindAllStringSubmatch(text[name], -1) {
-			got = append(got, m[1])
+			got = append(got, strings.Split(m[1], "`, `")...)
 		}
 		slices.Sort(got)
+		got = slices.Compact(got)
 		slices.Sort(want)
 		if want = slices.Compact(want); !slices.Equal(got, want) {
 			t.Errorf("%s: docs/control-files.md has the keys\n%q\nand the file\n%q", name, got, want)

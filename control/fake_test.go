@@ -150,13 +150,14 @@ func newStage(t testing.TB, items ...regions.Item) *stage {
 		config: &fakeConfig{text: "size = \"1G\"\n"},
 		front:  FrontEnd{Mode: "passthrough", Reason: "Linux 6.18 has it", Protocol: "FUSE 7.45"},
 	}
-	s.files = New(Sources{
-		Tree:     func() *fs.Tree { return s.tree },
-		FrontEnd: func() FrontEnd { return s.front },
-		Config:   s.config,
-		Version:  "0.1.0", PID: 42, Started: started,
-	})
 	m := regions.NewManager(s.arena)
+	s.files = New(Sources{
+		Caretaker: regions.NewCaretaker(m, nil),
+		Tree:      func() *fs.Tree { return s.tree },
+		FrontEnd:  func() FrontEnd { return s.front },
+		Config:    s.config,
+		Version:   "0.1.0", PID: 42, Started: started,
+	})
 	if _, err := m.Adopt(t.Context()); err != nil {
 		t.Fatal(err)
 	}

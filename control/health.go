@@ -29,12 +29,19 @@ func (d *directory) health(context.Context, url.Values) ([]byte, error) {
 	}
 	var f flat
 	status, bytes, nodes := judge(use)
+	gc, care := stateOK, d.sources.Caretaker.Sums()
+	if care.Failing > 0 || care.Unwatched > 0 {
+		gc, status = stateDegraded, stateDegraded
+	}
 	f.text("status", status)
 	f.text("arena", stateOK)
 	f.text("bytes", bytes)
 	f.left("bytes_left", use.Bytes, use.BytesUsed)
 	f.text("nodes", nodes)
 	f.left("nodes_left", use.Nodes, use.NodesUsed)
+	f.text("gc", gc)
+	f.int("gc_failing", int64(care.Failing))
+	f.int("gc_unwatched", int64(care.Unwatched))
 	d.losses(&f)
 	return f.b, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shmfs/shmfs/fs"
@@ -24,6 +25,7 @@ func (d *directory) stats(context.Context, url.Values) ([]byte, error) {
 	var f flat
 	d.serverStats(&f)
 	arenaStats(&f, tree.Arena(), use, physical)
+	careStats(&f, d.sources.Caretaker.Sums())
 	if p, ok := tree.Memory().Pressure(); ok {
 		pressureStats(&f, &p)
 	}
@@ -76,6 +78,20 @@ func arenaStats(f *flat, m *regions.Manager, use, physical regions.Usage) {
 	f.uint("arena_used_bytes", physical.BytesUsed)
 	f.limit("arena_nodes", use.Nodes)
 	f.uint("arena_nodes_used", use.NodesUsed)
+}
+
+func careStats(f *flat, s regions.CareSums) {
+	f.int("gc_regions", int64(s.Cared))
+	f.uint("gc_ended_total", s.Ended)
+	f.uint("gc_ended_bytes_total", s.Bytes)
+	for _, k := range []regions.LifetimeKind{regions.Owner, regions.LastUser, regions.TTL} {
+		f.uint("gc_ended_"+strings.ReplaceAll(k.String(), "-", "_")+"_total", s.Kinds[k.String()])
+	}
+	f.uint("gc_ended_asked_for_total", s.Kinds[""])
+	f.uint("gc_ended_early_total", s.Early)
+	f.seconds("gc_longest_delay_seconds", s.Longest)
+	f.uint("gc_held_total", s.Held)
+	f.uint("gc_failed_total", s.Failed)
 }
 
 // pressureStats are there only where the system tells.

@@ -116,7 +116,7 @@ func TestVersion(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	loss := regions.Loss{What: "in use", Why: "no CAP_SYS_ADMIN", Remedy: "mount as root"}
-	const limits = "losses 0\n"
+	const limits = "gc ok\ngc_failing 0\ngc_unwatched 0\nlosses 0\n"
 	for _, x := range []struct {
 		name  string
 		usage regions.Usage

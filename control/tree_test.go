@@ -19,10 +19,11 @@ func TestThroughATree(t *testing.T) {
 	var tree *fs.Tree
 	apply := func(next policy.Config, _ []string) error { return m.Resize(next.Size.Of(1<<30), -1) }
 	tree = fs.NewTree(m, fs.Options{Control: New(Sources{
-		Tree:     func() *fs.Tree { return tree },
-		FrontEnd: func() FrontEnd { return FrontEnd{Mode: "cached"} },
-		Config:   policy.NewCurrent(policy.Default(), apply),
-		Started:  time.Now(),
+		Caretaker: regions.NewCaretaker(m, nil),
+		Tree:      func() *fs.Tree { return tree },
+		FrontEnd:  func() FrontEnd { return FrontEnd{Mode: "cached"} },
+		Config:    policy.NewCurrent(policy.Default(), apply),
+		Started:   time.Now(),
 	})})
 	open := func(name string, access regions.Access) (regions.NodeID, uint64) {
 		dir, errDir := tree.Lookup(regions.RootNode, fs.ControlName)

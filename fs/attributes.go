@@ -12,16 +12,25 @@ func (t *Tree) Getattr(n regions.NodeID) (regions.Attr, error) {
 
 // Setattr sets attributes. With the handle of an open file (fh, else 0) the size is set through it, so that who has it
 // open for writing may, whatever the mode has become.
-func (t *Tree) Setattr(n regions.NodeID, fh uint64, c regions.Change) (regions.Attr, error) {
+func (t *Tree) Setattr(by Caller, n regions.NodeID, fh uint64, c regions.Change) (regions.Attr, error) {
 	if n.Virtual() {
 		return t.virtual.setattr(n, c)
 	}
-	if h := t.handles.get(fh); h != nil && h.file != nil && c.Set&regions.SetSize != 0 {
+	sized := c.Set&regions.SetSize != 0
+	if h := t.handles.get(fh); h != nil && h.file != nil && sized {
 		if err := h.file.Truncate(c.Size); err != nil {
 			return regions.Attr{}, err
 		}
 		c.Set &^= regions.SetSize
 	}
+	a, err := t.change(n, c)
+	if err == nil && sized {
+		t.sized(by, n, c.Size)
+	}
+	return a, err
+}
+
+func (t *Tree) change(n regions.NodeID, c regions.Change) (regions.Attr, error) {
 	if c.Set == 0 {
 		return t.arena.Getattr(n)
 	}

@@ -11,11 +11,15 @@ import (
 // Open opens a region or a control file. A control file's content is made here: one open reads one snapshot.
 func (t *Tree) Open(ctx context.Context, c Caller, n regions.NodeID, access regions.Access) (uint64, error) {
 	if n.Virtual() {
-		text, err := t.virtual.open(ctx, c, n, access)
+		h := &handle{kind: ControlHandle, node: n, access: access}
+		var err error
+		if h.stream, err = t.virtual.follow(n, access, false); err == nil && h.stream == nil {
+			h.text, err = t.virtual.open(ctx, c, n, access)
+		}
 		if err != nil {
 			return 0, err
 		}
-		return t.handles.add(c.Request, &handle{kind: ControlHandle, node: n, access: access, text: text})
+		return t.handles.add(c.Request, h)
 	}
 	return t.openRegion(c, n, access)
 }
@@ -34,12 +38,17 @@ func (t *Tree) openRegion(c Caller, n regions.NodeID, access regions.Access) (ui
 
 // opened counts a region's handle as a user of it, before anybody is told of it.
 func (t *Tree) opened(c Caller, h *handle) (uint64, error) {
-	t.arena.Opened(h.node, h.access)
+	if err := t.arena.Opened(h.node, h.access); err != nil {
+		h.close()
+		return 0, err
+	}
 	fh, err := t.handles.add(c.Request, h)
 	if err != nil {
 		t.arena.Released(h.node, h.access)
+		return 0, err
 	}
-	return fh, err
+	t.openedBy(c, h.node)
+	return fh, nil
 }
 
 // withFile calls fn with the handle's file, or with one opened for this call.

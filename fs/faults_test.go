@@ -109,7 +109,7 @@ func TestArenaFails(t *testing.T) {
 	want(t, "fallocate", tree.Allocate(n, 0, 0, 1, 0), regions.TooManyFiles)
 	_, err = tree.CopyRange(fs.Range{Node: n}, fs.Range{Node: n}, 1)
 	want(t, "copy", err, regions.TooManyFiles)
-	_, err = tree.Setattr(n, 0, regions.Change{})
+	_, err = tree.Setattr(fs.Caller{}, n, 0, regions.Change{})
 	want(t, "a change of nothing", err, regions.TooManyFiles)
 	if regions, opens := tree.Arena().Held(); regions+opens != 0 {
 		t.Errorf("%d regions are held by %d opens", regions, opens)

@@ -55,6 +55,7 @@ type handle struct {
 	access regions.Access
 	file   regions.File // nil where the arena is stateless: opened for each call
 	text   *virtualHandle
+	stream VirtualReader
 
 	dirMu sync.Mutex // guards dir while a restored one is opened
 	dir   regions.Dir
@@ -106,6 +107,9 @@ func (x *handle) close() {
 	if x.text != nil {
 		x.text.close()
 	}
+	if x.stream != nil {
+		x.stream.Close()
+	}
 }
 
 // Restore puts a handle back that an earlier tree of the same arena had open, under its number. A directory is opened
@@ -115,6 +119,9 @@ func (t *Tree) Restore(fh uint64, h OpenHandle) {
 	x := &handle{kind: h.Kind, node: h.Node, access: h.Access}
 	switch h.Kind {
 	case ControlHandle:
+		if x.stream, _ = t.virtual.follow(h.Node, h.Access, true); x.stream != nil {
+			break
+		}
 		x.text = &virtualHandle{content: h.Content, lost: h.Lost, held: &t.virtual.held}
 		t.virtual.held.Add(int64(len(h.Content)))
 		if h.Access&regions.WriteAccess != 0 {
@@ -138,6 +145,7 @@ func (t *Tree) Release(fh uint64) {
 	h.close()
 	if h.kind == RegionHandle {
 		t.arena.Released(h.node, h.access)
+		t.released(h.node)
 	}
 }
 

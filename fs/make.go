@@ -18,7 +18,12 @@ func (t *Tree) Make(c Caller, dir regions.NodeID, name string, n NewNode) (regio
 	if t.reserved(dir, name) {
 		return regions.Attr{}, regions.Exists
 	}
-	return t.arena.Make(dir, name, t.spec(c, n))
+	spec := t.spec(c, n)
+	a, err := t.arena.Make(dir, name, spec)
+	if err == nil {
+		t.created(c, &a, dir, name, spec.Record.PID)
+	}
+	return a, err
 }
 
 // Create makes a region and opens it: whatever its mode says, because open(2) with O_CREAT asks for no permission on
@@ -47,6 +52,7 @@ func (t *Tree) makeOpen(c Caller, dir regions.NodeID, name string, mode uint32, 
 	if err != nil {
 		return regions.Attr{}, 0, err
 	}
+	t.created(c, &a, dir, name, spec.Record.PID)
 	fh, err := t.opened(c, &handle{node: a.Node, access: access, file: f})
 	return a, fh, err
 }

@@ -30,8 +30,12 @@ func (t *Tree) Readlink(n regions.NodeID) (string, error) {
 }
 
 // Unlink takes a name of anything but a directory away.
-func (t *Tree) Unlink(dir regions.NodeID, name string) (regions.Attr, error) {
-	return t.remove(dir, name, false)
+func (t *Tree) Unlink(c Caller, dir regions.NodeID, name string) (regions.Attr, error) {
+	a, err := t.remove(dir, name, false)
+	if err == nil {
+		t.deleted(c, &a, dir, name, "unlinked")
+	}
+	return a, err
 }
 
 // Rmdir takes an empty directory away.
@@ -47,11 +51,15 @@ func (t *Tree) remove(dir regions.NodeID, name string, isDir bool) (regions.Attr
 }
 
 // Rename moves a name. It answers what the new name stood for before, as it is afterwards; Node is NoNode if nothing.
-func (t *Tree) Rename(r regions.Rename) (regions.Attr, error) {
+func (t *Tree) Rename(c Caller, r regions.Rename) (regions.Attr, error) {
 	if r.Dir.Virtual() || r.NewDir.Virtual() || t.reserved(r.Dir, r.Name) || t.reserved(r.NewDir, r.NewName) {
 		return regions.Attr{}, regions.NotPermitted
 	}
-	return t.arena.Rename(r)
+	a, err := t.arena.Rename(r)
+	if err == nil {
+		t.deleted(c, &a, r.NewDir, r.NewName, "replaced by a rename")
+	}
+	return a, err
 }
 
 // Forget takes note that the kernel does not know a node any more.

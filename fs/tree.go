@@ -104,6 +104,7 @@ func (t *Tree) refuse(op Op, c Caller, node regions.NodeID, name string, err err
 	x.Path = strings.TrimSuffix(x.Path, "/")
 	x.Process = commandOf(c.PID)
 	t.refusals.Add(x)
+	t.refused(&x)
 }
 
 // describeFull tells which limit of the arena is reached.

@@ -69,6 +69,7 @@ func newVirtuals(root VirtualDir, owner uint32) *virtuals {
 	if root != nil {
 		v.nodes[controlNode] = &virtualEntry{VirtualNode: VirtualNode{Dir: root}, path: ControlName, listed: true}
 		v.enterListed(ControlName, root)
+		v.enterHidden(ControlName, root)
 	}
 	return v
 }

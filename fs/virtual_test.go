@@ -116,7 +116,7 @@ func TestControlWrite(t *testing.T) {
 	fh, err := tree.Open(ctx, fs.Caller{}, n, regions.ReadAccess|regions.WriteAccess)
 	want(t, "open by root", err, regions.OK)
 	defer tree.Release(fh)
-	if _, err := tree.Setattr(n, fh, regions.Change{Set: regions.SetSize | regions.SetMtimeNow}); err != nil {
+	if _, err := tree.Setattr(fs.Caller{}, n, fh, regions.Change{Set: regions.SetSize | regions.SetMtimeNow}); err != nil {
 		t.Errorf("truncate, as the shell does: %v", err)
 	}
 	got, err := tree.Write(ctx, fs.Caller{}, n, fh, []byte("size 3"), 0, false)
@@ -143,15 +143,15 @@ func TestControlRefuses(t *testing.T) {
 	want(t, "tmpfile", err, regions.NotSupported)
 	_, err = tree.Link(file, regions.RootNode, "x")
 	want(t, "link", err, regions.NotPermitted)
-	_, err = tree.Unlink(dir, "text")
+	_, err = tree.Unlink(fs.Caller{}, dir, "text")
 	want(t, "unlink", err, regions.NotPermitted)
-	_, err = tree.Rename(regions.Rename{Dir: dir, Name: "text", NewDir: regions.RootNode, NewName: "x"})
+	_, err = tree.Rename(fs.Caller{}, regions.Rename{Dir: dir, Name: "text", NewDir: regions.RootNode, NewName: "x"})
 	want(t, "rename", err, regions.NotPermitted)
 	_, err = tree.Readlink(file)
 	want(t, "readlink", err, regions.Invalid)
-	_, err = tree.Setattr(file, 0, regions.Change{Set: regions.SetMode, Mode: 0o777})
+	_, err = tree.Setattr(fs.Caller{}, file, 0, regions.Change{Set: regions.SetMode, Mode: 0o777})
 	want(t, "chmod", err, regions.NotPermitted)
-	_, err = tree.Setattr(regions.VirtualNodeID(77), 0, regions.Change{Set: regions.SetMtimeNow})
+	_, err = tree.Setattr(fs.Caller{}, regions.VirtualNodeID(77), 0, regions.Change{Set: regions.SetMtimeNow})
 	want(t, "touch of what never was", err, regions.Stale)
 	want(t, "fallocate", tree.Allocate(file, 0, 0, 1, 0), regions.Invalid)
 	_, err = tree.Seek(file, 0, 0, false)

@@ -49,6 +49,9 @@ func (t *Tree) Listxattr(n regions.NodeID) ([]string, error) {
 // maySet refuses settings to those who may not make them. Who serves the mount may make all. Others may limit what they
 // have divided themselves: a directory of theirs in a directory of theirs. So nobody lifts a limit that another one set.
 func (t *Tree) maySet(c Caller, n regions.NodeID, name string, value []byte) error {
+	if regions.LifeXattr(name) {
+		return t.mayEnd(c, n, name)
+	}
 	if !regions.SettingXattr(name) || c.UID == t.virtual.owner || c.UID == 0 {
 		return nil
 	}
@@ -66,4 +69,16 @@ func (t *Tree) maySet(c Caller, n regions.NodeID, name string, value []byte) err
 		}
 	}
 	return nil
+}
+
+// mayEnd refuses to say when something ends to those who do not own it: who may write to a region may not remove it.
+func (t *Tree) mayEnd(c Caller, n regions.NodeID, name string) error {
+	if c.UID == t.virtual.owner || c.UID == 0 {
+		return nil
+	}
+	if a, err := t.arena.Getattr(n); err != nil || a.UID == c.UID {
+		return err
+	}
+	return &regions.Refusal{Code: regions.NotPermitted, Reason: fmt.Sprintf("user %d may not set %s here", c.UID, name),
+		Remedy: "only who owns a region or a directory says when it ends"}
 }

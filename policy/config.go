@@ -46,6 +46,8 @@ type Config struct {
 	// DirectoryLimit is what directories may hold that have no limits of their own, as ParsePatterns reads it.
 	DirectoryLimit string
 
+	EndEarly string // lifetimes that are cut short where room is wanted, as regions.ParseOrder reads it
+
 	OnCrashLoop CrashLoop
 }
 
@@ -146,6 +148,8 @@ func Default() Config {
 
 		CgroupLimit:    NoLimit,
 		DirectoryLimit: NoLimit,
+
+		EndEarly: regions.FormatOrder(regions.DefaultOrder()),
 
 		OnCrashLoop: CrashLoopEIO,
 	}

@@ -34,6 +34,7 @@ group_limit = "bytes=4G,regions=100"
 owner_limit = "max"
 cgroup_limit = "/jobs/*:2G"
 directory_limit = "tenants/*:2G"
+end_early = "ttl; owner"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +46,7 @@ directory_limit = "tenants/*:2G"
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
 		CgroupLimit:    "jobs/*:bytes=2147483648",
 		DirectoryLimit: "tenants/*:bytes=2147483648",
+		EndEarly:       "ttl;owner",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -83,6 +83,7 @@ func (m *Manager) adopt(ctx context.Context, fn func(NodeID)) (Totals, error) {
 	m.Expect()
 	m.restoreSettings(RootNode)
 	m.restoreSubjects()
+	m.restoreLife(RootNode)
 	err := m.survey(ctx, func(it Item) error {
 		m.found(&it)
 		if it.Attr.IsRegion() {
@@ -113,6 +114,7 @@ func (m *Manager) found(it *Item) {
 	if a.IsDir() {
 		if known, _ := m.accounts.Known(n); !known {
 			m.accounts.FoundDirectory(n, dir, m.storedSettings(a.Node), it.Xattrs)
+			m.restoreLife(a.Node)
 		}
 		return
 	}

@@ -14,6 +14,7 @@ type Totals struct {
 // books knows of each named region what would otherwise be asked for: how it was used, and what it has not.
 type books struct {
 	shards [shardCount]bookShard
+	begun  time.Time // with the clock that is not stepped
 }
 
 const shardCount = 64
@@ -27,13 +28,13 @@ type bookShard struct {
 }
 
 type bookEntry struct {
-	used  uint32 // seconds since 1970 when it was last opened or closed; 0 is not since the server started
+	used  uint32 // seconds from begun, plus 1, to when it was last opened or closed; 0 is not since the server started
 	setID bool   // whether its mode has bits that a write takes away
 	plain bool   // known to have no extended attributes but system. ones and the arena's own
 }
 
-func newBooks() *books {
-	b := &books{}
+func newBooks(now time.Time) *books {
+	b := &books{begun: now.Add(-time.Duration(now.Nanosecond()))}
 	for i := range b.shards {
 		b.shards[i].entries = make(map[NodeID]bookEntry)
 	}
@@ -74,7 +75,7 @@ func (b *books) seen(a *Attr) { b.update(a.Node, func(e *bookEntry) { e.setID = 
 
 // touched takes note that a region was used.
 func (b *books) touched(n NodeID, now time.Time) {
-	b.update(n, func(e *bookEntry) { e.used = uint32(now.Unix()) })
+	b.update(n, func(e *bookEntry) { e.used = uint32(max(now.Sub(b.begun), 0)/time.Second) + 1 })
 }
 
 func (b *books) update(n NodeID, change func(*bookEntry)) {
@@ -118,7 +119,7 @@ func (b *books) lastUsed(n NodeID) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.entries[n]; e.used != 0 {
-		return time.Unix(int64(e.used), 0)
+		return b.begun.Add(time.Duration(e.used-1) * time.Second)
 	}
 	return time.Time{}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 func TestBooksKnowUseAndPrivileges(t *testing.T) {
-	b := newBooks()
+	b := newBooks(time.Unix(1700000000, 0))
 	b.made(&Attr{Node: 5, Mode: TypeRegular | 0o755})
 	if set, known := b.setID(5); set || !known {
 		t.Errorf("set-id of a plain region: %t, known %t", set, known)
@@ -21,9 +21,9 @@ func TestBooksKnowUseAndPrivileges(t *testing.T) {
 	if got := b.lastUsed(5); !got.IsZero() {
 		t.Errorf("used at %v before it was", got)
 	}
-	now := time.Unix(1700000000, 500)
+	now := time.Unix(1700000007, 500)
 	b.touched(5, now)
-	if got := b.lastUsed(5); !got.Equal(time.Unix(1700000000, 0)) {
+	if got := b.lastUsed(5); !got.Equal(time.Unix(1700000007, 0)) {
 		t.Errorf("used at %v, want %v", got, now)
 	}
 	b.seen(&Attr{Node: 5, Mode: TypeRegular, Size: 10})

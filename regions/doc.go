@@ -12,6 +12,9 @@
 // through it, and it keeps the books: how many regions there are, who has them open, who made them, and who was promised
 // how much (package accounts). Whatever grows is asked for there before it is done.
 //
+// [Caretaker] ends regions whose lifetime is over: it is told by the Manager what changed, by [Processes] who is gone,
+// and has a heap of deadlines. What happens is told to an events.Log.
+//
 //	fs.Tree ──► Manager (accounts, books, users, records) ──► Arena (tmpfs, mem, ...)
 //
 // # Errors

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shmfs/shmfs/regions/accounts"
+	"github.com/shmfs/shmfs/regions/events"
 )
 
 // Manager is the Arena that all doors go through. What it does not do itself is the inner arena's: it adds each
@@ -17,6 +18,12 @@ type Manager struct {
 	books    *books
 	accounts *accounts.Book
 	users    *users
+	events   *events.Log
+	lives    *lives
+	ender    Ender
+	endMu    sync.Mutex // one end after the other; above all other locks
+	names    nameLocks
+	uptime   func() time.Duration // of the system
 	now      func() time.Time
 	adoption adoption
 	size     headroom
@@ -38,8 +45,9 @@ var _ Arena = (*Manager)(nil)
 
 // NewManager puts a manager before an arena. Call Adopt before use if the arena may hold something already.
 func NewManager(a Arena) *Manager {
-	m := &Manager{Arena: a, books: newBooks(), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
-		accounts: accounts.New(pageSize, accounts.Node(RootNode))}
+	m := &Manager{Arena: a, books: newBooks(time.Now()), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
+		accounts: accounts.New(pageSize, accounts.Node(RootNode)), events: events.New(0, nil),
+		lives: newLives(), ender: nobody{}, uptime: func() time.Duration { return 0 }}
 	m.accounts.OnBegin(m.beginPace)
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
@@ -56,6 +64,12 @@ func (m *Manager) OnFree(f func(NodeID)) { m.users.freed = f }
 // OnProbe sets who is told to let go of a region that nobody has open, because what he holds of it would count as a
 // use. Conditions are those of OnFree.
 func (m *Manager) OnProbe(f func(NodeID)) { m.users.unhold = f }
+
+// Events is where all that happens is told.
+func (m *Manager) Events() *events.Log { return m.events }
+
+// SetEvents puts another log in its place. Call it before anything happens.
+func (m *Manager) SetEvents(l *events.Log) { m.events = l }
 
 // Inner is the arena itself, for its abilities ([Descriptor], [Copier], ...).
 func (m *Manager) Inner() Arena { return m.Arena }
@@ -88,8 +102,11 @@ func checkXattrName(name string) error {
 func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFlags) error {
 	m.books.setPlain(node, false)
 	store := func() error { return m.Arena.Setxattr(node, name, value, flags) }
-	if SettingXattr(name) {
+	switch {
+	case SettingXattr(name):
 		return m.set(node, name, append([]byte{}, value...), store)
+	case LifeXattr(name):
+		return m.setLife(node, name, append([]byte{}, value...), store)
 	}
 	return m.countXattr(node, name, int64(len(name)+len(value)), store)
 }
@@ -97,17 +114,23 @@ func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFl
 // Removexattr removes an extended attribute.
 func (m *Manager) Removexattr(node NodeID, name string) error {
 	store := func() error { return m.Arena.Removexattr(node, name) }
-	if SettingXattr(name) {
+	switch {
+	case SettingXattr(name):
 		return m.set(node, name, nil, store)
+	case LifeXattr(name):
+		return m.setLife(node, name, nil, store)
 	}
 	return m.countXattr(node, name, 0, store)
 }
 
-// Opened takes note that a descriptor of a region is handed out.
-func (m *Manager) Opened(node NodeID, access Access) {
-	m.users.opened(node, access&WriteAccess != 0)
+// Opened takes note that a descriptor of a region is handed out: Stale if the region is just ending.
+func (m *Manager) Opened(node NodeID, access Access) error {
+	if !m.users.opened(node, access&WriteAccess != 0) {
+		return Stale
+	}
 	m.hold(node, access, 1)
 	m.books.touched(node, m.now())
+	return nil
 }
 
 // SetCopying says that regions are mapped through a cache of their own, in which each is in memory a second time. Call it
@@ -131,6 +154,7 @@ func (m *Manager) Released(node NodeID, access Access) {
 	if m.users.released(node, access&WriteAccess != 0) {
 		m.Forgotten(node)
 	}
+	m.lives.closed(node)
 }
 
 // Forgotten takes note that the kernel does not know a node any more. One that is still open is dropped with its last
@@ -139,7 +163,7 @@ func (m *Manager) Forgotten(node NodeID) {
 	if m.users.forgotten(node) {
 		return
 	}
-	held := m.users.settle(node)
+	held := !m.users.isLet(node) && m.users.settle(node)
 	m.Arena.Drop(node)
 	m.let(node, held)
 }

@@ -68,6 +68,7 @@ func (m *Manager) ask(question func() *accounts.Exceeded) error {
 	}
 	m.tellCrossings()
 	if e != nil {
+		m.wanted(e)
 		return m.refusal(e)
 	}
 	return nil
@@ -77,10 +78,10 @@ func (m *Manager) ask(question func() *accounts.Exceeded) error {
 const releaseTime = 50 * time.Millisecond
 
 // RoomToCome reports whether memory is about to come back: of regions that lost their last name, and that are not, or
-// may soon not be, in use. What was waited for in vain is not told again.
+// may soon not be, in use, and of those that are ended before their time. What was waited for in vain is not told again.
 func (m *Manager) RoomToCome() bool {
 	lately := time.Since(time.Unix(0, m.unnamed.Load())) < releaseTime
-	return lately || m.accounts.Dying() > 0 && m.accounts.Deaths() != m.vain.Load()
+	return lately || m.lives.hurries() || m.accounts.Dying() > 0 && m.accounts.Deaths() != m.vain.Load()
 }
 
 // RoomDidNotCome says that it was waited for in vain.
@@ -133,18 +134,27 @@ func (m *Manager) setAdrift(node NodeID) {
 // Make makes a node and, if it is a region, its record. spec.Record.PID and Cgroup are
 // the caller's, the rest is filled in.
 func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
+	return m.make(dir, name, spec, false)
+}
+
+// make makes a node. One that is about to be opened is in use until Opened.
+func (m *Manager) make(dir NodeID, name string, spec Spec, opening bool) (Attr, error) {
 	m.stamp(&spec)
 	c, err := m.claim(dir, &spec, true)
 	if err != nil {
 		return Attr{}, err
 	}
+	defer m.names.share(dir, dir)()
 	a, err := m.Arena.Make(dir, name, spec)
-	m.made(c, &a, &spec, true, err)
+	if err == nil && opening {
+		m.users.making(a.Node)
+	}
+	m.made(c, &a, &spec, Place{dir, name}, err)
 	return a, err
 }
 
 // made ends a claim. Of a node that was just made nobody has set an extended attribute.
-func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err error) {
+func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err error) {
 	if err != nil {
 		c.Undo()
 		return
@@ -153,12 +163,15 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err e
 	if a.IsDir() && m.defaults.Load() != nil {
 		m.restoreSettings(a.Node)
 	}
-	if !named {
+	if at.Name == "" {
 		return
 	}
 	m.books.made(a)
 	if a.IsRegion() && !m.Properties().Labels {
 		m.books.setPlain(a.Node, true)
+	}
+	if a.IsRegion() {
+		m.lives.made(a.Node, at, spec.Record)
 	}
 }
 
@@ -171,12 +184,12 @@ func (m *Manager) MakeTemp(dir NodeID, spec Spec) (Attr, error) {
 		return Attr{}, err
 	}
 	a, err := m.Arena.MakeTemp(dir, spec)
-	m.made(c, &a, &spec, false, err)
+	m.made(c, &a, &spec, Place{}, err)
 	return a, err
 }
 
 // MakeOpen makes a region, without a name where it is empty, and opens it for reading and writing whatever its mode
-// says. File is nil where the arena is stateless, and needs none.
+// says. File is nil where the arena is stateless, and needs none. A region with a name is in use until Opened is called.
 func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, error) {
 	o, ok := m.Arena.(MakeOpener)
 	if !ok || m.Properties().Stateless {
@@ -190,8 +203,12 @@ func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, erro
 	if err != nil {
 		return Attr{}, nil, err
 	}
+	defer m.names.share(dir, dir)()
 	a, f, err := o.MakeOpen(dir, name, spec)
-	m.made(c, &a, &spec, name != "", err)
+	if err == nil && name != "" {
+		m.users.making(a.Node)
+	}
+	m.made(c, &a, &spec, Place{dir, name}, err)
 	if err != nil {
 		return Attr{}, nil, err
 	}
@@ -203,13 +220,19 @@ func (m *Manager) makeAndOpen(dir NodeID, name string, spec Spec) (a Attr, f Fil
 	if name == "" {
 		a, err = m.MakeTemp(dir, spec)
 	} else {
-		a, err = m.Make(dir, name, spec)
+		a, err = m.make(dir, name, spec, true)
 	}
-	if err == nil && !m.Properties().Stateless {
-		if f, err = m.Open(a.Node, ReadAccess|WriteAccess); err != nil && name == "" {
-			m.Arena.Drop(a.Node)
-			m.accounts.Freed(accounts.Node(a.Node))
-		}
+	if err != nil || m.Properties().Stateless {
+		return a, nil, err
+	}
+	f, err = m.Open(a.Node, ReadAccess|WriteAccess)
+	switch {
+	case err == nil:
+	case name == "":
+		m.Arena.Drop(a.Node)
+		m.accounts.Freed(accounts.Node(a.Node))
+	default:
+		m.Released(a.Node, 0)
 	}
 	return a, f, err
 }
@@ -220,7 +243,7 @@ func (m *Manager) stamp(spec *Spec) {
 		return
 	}
 	spec.Record = Record{ID: NewID(), Created: m.now(), PID: spec.Record.PID, UID: spec.UID, GID: spec.GID,
-		Cgroup: spec.Record.Cgroup}
+		Uptime: m.uptime(), Cgroup: spec.Record.Cgroup}
 }
 
 // Link gives a node one more name; the first name of a region made by MakeTemp brings it into the books.
@@ -235,6 +258,7 @@ func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
+	defer m.names.share(dir, dir)()
 	a, err := m.Arena.Link(node, dir, name)
 	if err != nil {
 		c.Undo()
@@ -244,12 +268,14 @@ func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
 	if a.Nlink == 1 {
 		m.books.made(&a)
 	}
+	m.lives.named(node, Place{dir, name})
 	return a, nil
 }
 
 // Remove takes a name away.
 func (m *Manager) Remove(parent NodeID, name string, dir bool) (Attr, error) {
 	m.meetName(parent, name)
+	defer m.names.share(parent, parent)()
 	a, err := m.Arena.Remove(parent, name, dir)
 	if err == nil {
 		m.unlinked(&a, parent)
@@ -271,8 +297,14 @@ func (m *Manager) unlinked(a *Attr, dir NodeID) {
 			m.keepHome(a.Node, dir)
 			m.unnamed.Store(time.Now().UnixNano())
 		}
+		if a.Nlink == 0 {
+			m.lives.removed(a.Node)
+		} else {
+			m.lives.named(a.Node, Place{})
+		}
 	} else if a.Nlink == 0 {
 		m.accounts.DirectoryRemoved(n)
+		m.lives.forget(a.Node)
 	}
 }
 
@@ -285,6 +317,7 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 		return Attr{}, err
 	}
 	defer claims.unlock()
+	defer m.names.share(r.Dir, r.NewDir)()
 	a, err := m.Arena.Rename(r)
 	if err != nil {
 		claims.undo()
@@ -293,6 +326,7 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 	claims.keep()
 	m.unlinked(&a, r.NewDir)
 	m.countWhiteout(r)
+	m.lives.moved(m, &r)
 	return a, nil
 }
 

@@ -38,12 +38,23 @@ const idleRegions = 16384
 const lookAfter = 1024
 
 type userShard struct {
-	mu    sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
-	users map[NodeID]*user
+	mu     sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
+	users  map[NodeID]*user
+	ending map[NodeID]*ending
+}
+
+// ending is a region whose end has begun. Who opens it waits for the moment in which its name goes, or does not, because
+// whoever is told too early finds the name once more.
+type ending struct {
+	wrote   bool          // it may have grown unseen
+	gone    bool          // its name is
+	decided chan struct{} // closed when that is decided
 }
 
 type user struct {
 	opens, writers int32
+	making         bool // one of opens is of who makes it, and has yet to open it
+	let            bool // it was found free, and not opened since
 	forgotten      bool // the kernel forgot the node before the last release arrived
 	wrote          bool // it was open for writing: what it holds may have grown unseen
 	idle           bool // it stands in the ring of idle regions
@@ -64,21 +75,136 @@ type Use struct {
 	InUse          bool // open or mapped
 }
 
-func (u *users) opened(n NodeID, writer bool) {
+// opened answers false for a region that has ended.
+func (u *users) opened(n NodeID, writer bool) bool {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
+	for e := s.ending[n]; e != nil; e = s.ending[n] {
+		s.mu.Unlock()
+		if <-e.decided; e.gone {
+			return false
+		}
+		s.mu.Lock()
+	}
 	defer s.mu.Unlock()
 	x := s.users[n]
 	if x == nil {
 		x = &user{}
 		s.users[n] = x
 	}
-	x.opens++
+	if !x.making {
+		x.opens++
+	}
+	x.making, x.let = false, false
 	if writer {
 		x.writers++
 		x.wrote = true
 		u.writes(1)
 	}
+	return true
+}
+
+// making takes note of a region that is made and about to be opened: it is in use until then.
+func (u *users) making(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users[n] = &user{opens: 1, making: true}
+}
+
+// beginEnd keeps a region that nobody has from being opened, until endEnd: ErrHeld if somebody has it.
+func (u *users) beginEnd(n NodeID) error {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	if x != nil && x.opens > 0 {
+		return ErrHeld
+	}
+	if u.probe != nil && (x == nil || !x.let) {
+		u.unhold(n)
+		held, err := u.probe(n)
+		if err == nil && held {
+			err = ErrHeld
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if x != nil {
+		delete(s.users, n)
+		u.freed(n)
+	}
+	if s.ending == nil {
+		s.ending = map[NodeID]*ending{}
+	}
+	s.ending[n] = &ending{wrote: x != nil && x.wrote, decided: make(chan struct{})}
+	return nil
+}
+
+// letGo lets go of a region that nobody has, so that little is left to do for what follows. It answers whether somebody
+// has it open, or mapped.
+func (u *users) letGo(n NodeID) bool {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	if x == nil || u.probe == nil || x.let {
+		return false
+	}
+	if x.opens > 0 {
+		return true
+	}
+	u.unhold(n)
+	if held, err := u.probe(n); err != nil || held {
+		return err == nil
+	}
+	u.freed(n)
+	x.let = true
+	return false
+}
+
+// isLet answers whether a region was found free, and was not opened since.
+func (u *users) isLet(n NodeID) bool {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	return x != nil && x.let
+}
+
+// lostName says that a region that is ending has no name any more.
+func (u *users) lostName(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ending[n].gone = true
+	close(s.ending[n].decided)
+}
+
+// endEnd says that a region is gone, or stays after all.
+func (u *users) endEnd(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.ending[n]
+	delete(s.ending, n)
+	if e.gone {
+		return
+	}
+	close(e.decided)
+	if e.wrote {
+		u.written(n)
+	}
+}
+
+// isOpen answers whether a descriptor is open: its release will be told.
+func (u *users) isOpen(n NodeID) bool {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	return x != nil && x.opens > 0
 }
 
 // released answers whether the kernel forgot the node already: requests that nobody waits for overtake each other.

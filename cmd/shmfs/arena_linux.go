@@ -16,6 +16,7 @@ import (
 	"github.com/shmfs/shmfs/policy"
 	"github.com/shmfs/shmfs/regions"
 	"github.com/shmfs/shmfs/regions/accounts"
+	"github.com/shmfs/shmfs/regions/events"
 )
 
 // openArena finds the arena that the last mount left here, or makes one.
@@ -57,6 +58,10 @@ func physical(c *policy.Config, size int64) int64 {
 // manage gives the manager the limits of the configuration.
 func (s *serving) manage() {
 	c := s.options.config
+	s.keepHouse()
+	if s.ledger != nil {
+		s.manager.SetEvents(events.New(s.ledger.LastEvent(), s.ledger.SetLastEvent))
+	}
 	if c.Huge == policy.HugeAlways {
 		s.manager.SetUnit(hugePage(s.sh.root))
 	}

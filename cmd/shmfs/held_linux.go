@@ -18,6 +18,7 @@ import (
 	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 	"github.com/shmfs/shmfs/policy"
 	"github.com/shmfs/shmfs/regions"
+	"github.com/shmfs/shmfs/regions/events"
 )
 
 // exitOrphaned ends a server whose keeper is gone: the connection is not its own to serve.
@@ -138,11 +139,17 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 	}
 	s.reloaded = func() { tether.Reloaded() }
 	if s.resumed() {
+		s.caughtUp = make(chan struct{})
 		s.gap = h.sinceDeath()
+		s.manager.Events().Add(events.Event{Kind: events.ServerRestarted, Time: time.Now(),
+			Reason: fmt.Sprintf("nobody served for %s; what the last server told and nobody read is lost", s.gap)})
 	}
 	err = s.run(ctx, func(m mounted) error {
 		if s.resumed() {
-			go s.catchUp(ctx)
+			go func() {
+				defer close(s.caughtUp)
+				s.catchUp(ctx)
+			}()
 		}
 		if h.Renewed {
 			s.refresh()

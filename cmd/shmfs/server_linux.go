@@ -33,15 +33,17 @@ type serving struct {
 	ram     int64 // the machine's memory in bytes
 	signals chan os.Signal
 
-	arena   *tmpfs.Arena
-	place   *place // where the arena stands; nil for nowhere
-	found   bool   // the arena was there before
-	served  bool   // clients could use the mount
-	manager *regions.Manager
-	current *policy.Current
-	tree    *fs.Tree
-	server  *gofuse.Server
-	ledger  *ledger.Ledger // nil without a keeper
+	arena     *tmpfs.Arena
+	place     *place // where the arena stands; nil for nowhere
+	found     bool   // the arena was there before
+	served    bool   // clients could use the mount
+	manager   *regions.Manager
+	caretaker *regions.Caretaker
+	caughtUp  chan struct{} // closed when nothing is left of what an earlier server did not finish; nil for nothing
+	current   *policy.Current
+	tree      *fs.Tree
+	server    *gofuse.Server
+	ledger    *ledger.Ledger // nil without a keeper
 
 	service    *service      // who started this process, for a keeper in the foreground; nil for nobody
 	stored     *stored       // what the keeper before this one left; nil for nothing
@@ -200,18 +202,22 @@ func (s *serving) connect(fd int) error {
 		Handles:   handles,
 		Counters:  counters,
 		Control: control.New(control.Sources{
-			Tree:     func() *fs.Tree { return s.tree },
-			FrontEnd: s.frontEnd,
-			Config:   s.current,
-			Version:  thisBuild().Version,
-			PID:      os.Getpid(),
-			Started:  time.Now(),
-			Keeper:   s.keeperStats,
+			Tree:      func() *fs.Tree { return s.tree },
+			FrontEnd:  s.frontEnd,
+			Config:    s.current,
+			Version:   thisBuild().Version,
+			PID:       os.Getpid(),
+			Started:   time.Now(),
+			Keeper:    s.keeperStats,
+			Caretaker: s.caretaker,
 		}),
 	})
 	var err error
 	s.server, err = gofuse.New(s.tree, gofuse.Options{
 		FD: fd, IO: string(s.options.config.IO), Log: s.log, Ledger: s.ledger})
+	if err == nil {
+		s.manager.SetEnder(s.server.Ender())
+	}
 	return err
 }
 
@@ -262,6 +268,7 @@ func (s *serving) run(ctx context.Context, ready func(mounted) error) error {
 		return errors.Join(err, s.takeAway())
 	}
 	s.served = true
+	defer s.care(ctx)()
 	s.await(ctx, done)
 	if broken != nil {
 		return &brokenError{broken}

@@ -131,7 +131,7 @@ func (c *inProcess) Unlink(path string) error {
 			return regions.IsDir
 		}
 		defer c.process.lock(s.dir(), s.dir())()
-		return c.removed(c.tree.Unlink(s.dir(), s.name))
+		return c.removed(c.tree.Unlink(c.process.id(), s.dir(), s.name))
 	})
 }
 
@@ -166,7 +166,7 @@ func (c *inProcess) Rename(old, path string, flags regions.RenameFlags) error {
 		}
 		r := regions.Rename{Dir: from.dir(), Name: from.name, NewDir: to.dir(), NewName: to.name, Flags: flags}
 		defer c.process.lock(r.Dir, r.NewDir)()
-		a, err := c.tree.Rename(r)
+		a, err := c.tree.Rename(c.process.id(), r)
 		if flags&regions.RenameExchange != 0 {
 			return err // nothing lost its last name
 		}
@@ -193,7 +193,7 @@ func (c *inProcess) Readlink(path string) (target string, err error) {
 
 func (c *inProcess) set(path string, follow bool, change regions.Change) error {
 	return c.onNode(path, follow, func(a regions.Attr) error {
-		_, err := c.tree.Setattr(a.Node, 0, change)
+		_, err := c.tree.Setattr(c.process.id(), a.Node, 0, change)
 		return err
 	})
 }
@@ -214,7 +214,7 @@ func (c *inProcess) Chown(path string, uid, gid uint32) error {
 		if change.UID != Keep {
 			change.Set |= regions.SetUID
 		}
-		_, err := c.tree.Setattr(a.Node, 0, change)
+		_, err := c.tree.Setattr(c.process.id(), a.Node, 0, change)
 		return err
 	})
 }
@@ -249,7 +249,7 @@ func (c *inProcess) Truncate(path string, size int64) error {
 		case !a.IsRegion():
 			return regions.Invalid
 		}
-		_, err := c.tree.Setattr(a.Node, 0, regions.Change{Set: regions.SetSize, Size: size})
+		_, err := c.tree.Setattr(c.process.id(), a.Node, 0, regions.Change{Set: regions.SetSize, Size: size})
 		return err
 	})
 }

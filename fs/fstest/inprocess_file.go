@@ -97,7 +97,7 @@ func (c *inProcess) openSpot(s spot, flags OpenFlags) (File, error) {
 		return f, err
 	}
 	// Without the handle, as FUSE does it: the file need not be open for writing (fuse_do_setattr, Linux fs/fuse/dir.c).
-	if _, err := c.tree.Setattr(f.node, 0, regions.Change{Set: regions.SetSize}); err != nil {
+	if _, err := c.tree.Setattr(c.process.id(), f.node, 0, regions.Change{Set: regions.SetSize}); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (f *inProcessFile) Truncate(size int64) error {
 	if f.may(regions.WriteAccess) != nil || size < 0 {
 		return regions.Invalid
 	}
-	_, err := f.client.tree.Setattr(f.node, f.fh, regions.Change{Set: regions.SetSize, Size: size})
+	_, err := f.client.tree.Setattr(f.client.process.id(), f.node, f.fh, regions.Change{Set: regions.SetSize, Size: size})
 	return code(err)
 }
 

@@ -55,7 +55,7 @@ func (s *Server) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.A
 	fh, _ := in.GetFh()
 	var a regions.Attr
 	err := s.withRoom(func() (err error) {
-		a, err = s.setattr(c.node, fh, change)
+		a, err = s.setattr(c.caller, c.node, fh, change)
 		return err
 	})
 	return c.attributes(out, a, err)
@@ -63,7 +63,7 @@ func (s *Server) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.A
 
 // setattr takes a change of nothing for one of the owner, to who it is. The kernel sends it for chown(2) with -1 twice:
 // what that does to set-user-id and set-group-id it leaves to us (Linux fs/fuse/dir.c, fuse_setattr).
-func (s *Server) setattr(n regions.NodeID, fh uint64, change regions.Change) (regions.Attr, error) {
+func (s *Server) setattr(by fs.Caller, n regions.NodeID, fh uint64, change regions.Change) (regions.Attr, error) {
 	if change.Set == 0 {
 		a, err := s.tree.Getattr(n)
 		if err != nil || a.IsDir() {
@@ -71,7 +71,7 @@ func (s *Server) setattr(n regions.NodeID, fh uint64, change regions.Change) (re
 		}
 		change = regions.Change{Set: regions.SetUID, UID: a.UID}
 	}
-	return s.tree.Setattr(n, fh, change)
+	return s.tree.Setattr(by, n, fh, change)
 }
 
 // Statx reads attributes with the birth time.

@@ -11,8 +11,13 @@ import (
 )
 
 // Read reads a control file, or a region in the cached way.
-func (s *Server) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+func (s *Server) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	c := s.receive(fs.OpRead, &in.InHeader, "")
+	if stream := s.tree.StreamOf(in.Fh); stream != nil {
+		// It waits for as long as nothing happens: that is no time that anybody wants to see in the latencies.
+		n, err := stream.Read(interruptible(cancel), buf, in.Flags&unix.O_NONBLOCK == 0)
+		return fuse.ReadResultData(buf[:n]), status(fs.CodeOf(err))
+	}
 	n, err := s.tree.Read(c.node, in.Fh, buf, int64(in.Offset))
 	return fuse.ReadResultData(buf[:n]), c.end(err)
 }
@@ -49,7 +54,7 @@ func (s *Server) Fallocate(cancel <-chan struct{}, in *fuse.FallocateIn) fuse.St
 // SETATTR, but not with these requests (HANDLE_KILLPRIV_V2).
 func (c *call) changed(n regions.NodeID) {
 	if c.server.tree.Arena().SetID(n) && !hasCapability(c.caller.PID, unix.CAP_FSETID) {
-		c.server.tree.Setattr(n, 0, regions.Change{Set: regions.KillPrivileges})
+		c.server.tree.Setattr(c.caller, n, 0, regions.Change{Set: regions.KillPrivileges})
 	}
 }
 

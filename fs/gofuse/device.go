@@ -3,6 +3,7 @@
 package gofuse
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/regions"
 )
 
 // device is the connection to the kernel. Requests are read from it into memory of its own: see exchange.
@@ -38,11 +41,8 @@ const (
 	exchangeTo = MaxRequest + pageSize
 )
 
-// Requests that nobody waits for (linux/fuse.h).
-const (
-	opForget      = 2
-	opBatchForget = 42
-)
+// opForget is a request that nobody waits for (linux/fuse.h).
+const opForget = 2
 
 // exchange is the memory of one request and its answer. A server that is killed while the kernel copies a request to a
 // page that is not there costs that request an EIO, because no page is given to the dying (Linux mm/gup.c,
@@ -185,8 +185,8 @@ func (d *device) fail(err error) {
 	d.failed = fmt.Errorf("read requests: %w", err)
 }
 
-// took says that a reader waits no longer: it has a request, or (nil) ends. Requests that nobody waits for cost the
-// kernel nothing to send, so they do not make readers.
+// took says that a reader waits no longer: it has a request, or (nil) ends. A request that nobody waits for costs the kernel
+// nothing to send, so it does not make a reader; many in one (FUSE_BATCH_FORGET) take long enough that others must not wait.
 func (d *device) took(x *exchange) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -194,7 +194,7 @@ func (d *device) took(x *exchange) {
 	if x == nil || d.idle > 0 {
 		return
 	}
-	if op := x.header().Opcode; op != opForget && op != opBatchForget {
+	if op := x.header().Opcode; op != opForget {
 		d.startLocked()
 	}
 }
@@ -296,16 +296,59 @@ func (d *device) UnregisterBackingFd(id int32) (errno syscall.Errno) {
 // knows answers whether the kernel knows a node. It asks by telling it that the node's attributes are not what they were,
 // which takes no lock that a request holds (Linux fs/fuse/inode.c, fuse_reverse_inval_inode).
 func (d *device) knows(node uint64) bool {
+	const attributesOnly = -1
+	err := d.changed(node, attributesOnly)
+	return err == nil || !errors.Is(err, errClosed) && !errors.Is(err, unix.ENOENT)
+}
+
+// forgetListing has the kernel forget a directory's attributes, and the names that it has listed.
+func (d *device) forgetListing(dir uint64) { d.changed(dir, 0) }
+
+// changed tells the kernel that a node's attributes are not what they were, and what it has of the content from an offset
+// on; a negative one means none.
+func (d *device) changed(node uint64, from int64) error {
 	message := struct {
 		fuse.OutHeader
 		fuse.NotifyInvalInodeOut
-	}{fuse.OutHeader{Status: notifyInode}, fuse.NotifyInvalInodeOut{Ino: node, Off: -1}}
+	}{fuse.OutHeader{Status: notifyInode}, fuse.NotifyInvalInodeOut{Ino: node, Off: from}}
 	message.OutHeader.Length = uint32(unsafe.Sizeof(message))
-	var err error
+	return d.notify(unsafe.Slice((*byte)(unsafe.Pointer(&message)), unsafe.Sizeof(message)))
+}
+
+// prune has the kernel drop nodes that it only remembers (Linux 6.18). False if it cannot be asked to.
+func (d *device) prune(nodes []regions.NodeID) bool {
+	head := struct {
+		fuse.OutHeader
+		count, _ uint32 // struct fuse_notify_prune_out
+		_        uint64
+	}{OutHeader: fuse.OutHeader{Status: notifyPrune}, count: uint32(len(nodes))}
+	size := unsafe.Sizeof(head) + uintptr(len(nodes))*unsafe.Sizeof(nodes[0])
+	head.OutHeader.Length = uint32(size)
+	message := append(make([]byte, 0, size), unsafe.Slice((*byte)(unsafe.Pointer(&head)), unsafe.Sizeof(head))...)
+	for _, n := range nodes {
+		message = binary.NativeEndian.AppendUint64(message, uint64(n))
+	}
+	return d.notify(message) == nil
+}
+
+// notify sends what the kernel did not ask for. It may come when the mount is gone.
+func (d *device) notify(message []byte) (err error) {
 	closed := d.with(func(fd uintptr) {
-		_, err = unix.Write(int(fd), unsafe.Slice((*byte)(unsafe.Pointer(&message)), unsafe.Sizeof(message)))
+		_, err = unix.Write(int(fd), message)
 	})
-	return closed == nil && err != unix.ENOENT
+	return errors.Join(closed, err)
+}
+
+// forgetName has the kernel forget what stands at a name. It waits for requests that have the directory. What the kernel
+// does not know, it need not forget.
+func (d *device) forgetName(dir uint64, name string) {
+	head := struct {
+		fuse.OutHeader
+		fuse.NotifyInvalEntryOut
+	}{fuse.OutHeader{Status: notifyEntry}, fuse.NotifyInvalEntryOut{Parent: dir, NameLen: uint32(len(name))}}
+	head.OutHeader.Length = uint32(unsafe.Sizeof(head)) + uint32(len(name)) + 1
+	message := append([]byte{}, unsafe.Slice((*byte)(unsafe.Pointer(&head)), unsafe.Sizeof(head))...)
+	d.notify(append(append(message, name...), 0))
 }
 
 // askAgain has the kernel send all that was read and not answered (Linux 6.9).

@@ -65,7 +65,7 @@ func (s *Server) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse
 // Unlink takes a name away.
 func (s *Server) Unlink(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
 	c := s.receive(fs.OpUnlink, h, name)
-	a, err := s.tree.Unlink(c.node, name)
+	a, err := s.tree.Unlink(c.caller, c.node, name)
 	if c.gone(err) {
 		return c.end(nil)
 	}
@@ -94,7 +94,7 @@ func (s *Server) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName stri
 	}
 	var a regions.Attr
 	err := s.withRoom(func() (err error) {
-		a, err = s.tree.Rename(regions.Rename{
+		a, err = s.tree.Rename(c.caller, regions.Rename{
 			Dir: c.node, Name: name, NewDir: regions.NodeID(in.Newdir), NewName: newName, Flags: flags,
 		})
 		return err

@@ -27,6 +27,10 @@ const (
 	notifyResend = 7
 	// notifyInode has the kernel ask for a node's attributes again (linux/fuse.h, FUSE_NOTIFY_INVAL_INODE).
 	notifyInode = 2
+	// notifyEntry has the kernel forget a name (linux/fuse.h, FUSE_NOTIFY_INVAL_ENTRY).
+	notifyEntry = 3
+	// notifyPrune has it drop nodes that nobody uses (linux/fuse.h, FUSE_NOTIFY_PRUNE; Linux 6.18).
+	notifyPrune = 9
 )
 
 // begin answers the kernel's INIT and decides how data goes.
@@ -154,6 +158,7 @@ func (s *Server) endUnknown() {
 
 // Settle finds out, after Serve has begun, which regions have no name: their backings are what keeps them.
 func (s *Server) Settle() {
+	s.finishEnding()
 	if s.backings == nil {
 		return
 	}

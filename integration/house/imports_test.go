@@ -30,10 +30,12 @@ type importRule struct {
 //
 //	cmd > fs/gofuse, fs/cgofuse, control > fs > regions < policy, backends/*
 var importRules = []importRule{
-	{"regions", []string{"regions/accounts"}, nil,
+	{"regions", []string{"regions/accounts", "regions/events"}, nil,
 		"every door, backend and system stands on it, so it stands on the standard library only"},
 	{"regions/accounts", nil, nil,
 		"it adds and compares: what cannot be reached from there cannot make its sums wrong"},
+	{"regions/events", nil, nil,
+		"it keeps what it is told: who tells knows what it means"},
 	{"regions/shmsync", nil, []string{sys},
 		"programs that are not shmfs import it: it must not bring shmfs with it"},
 	{"policy", []string{"regions"}, []string{toml},
@@ -46,7 +48,7 @@ var importRules = []importRule{
 		"it tries what the machine can do, before any backend is chosen"},
 	{"backends/*", []string{"regions", "backends/probe"}, []string{sys},
 		"a backend holds memory and names; it knows neither a protocol nor another backend"},
-	{"fs", []string{"regions"}, nil,
+	{"fs", []string{"regions", "regions/events"}, nil,
 		"it is the tree that all front ends serve: no protocol, no system call, no backend"},
 	{"fs/fstest", []string{"fs", "regions"}, []string{sys, goFuse + "/posixtest"},
 		"it tests a tree from outside, in process or mounted, whoever serves it and whatever holds it"},
@@ -58,6 +60,8 @@ var importRules = []importRule{
 		"the keeper stands on it, so it is as small"},
 	{"fs/gofuse/failpoint", nil, nil,
 		"it is nothing in a release"},
+	{"fs/gofuse/processes", nil, []string{sys},
+		"it asks the kernel about processes, and knows nothing of regions"},
 	{"fs/gofuse/ledger", nil, []string{sys},
 		"it is memory that several releases share: what they mean by it is theirs"},
 	{"fs/gofuse", []string{"fs", "regions", "fs/gofuse/*"}, []string{sys, goFuse},

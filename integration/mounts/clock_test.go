@@ -99,3 +99,52 @@ func makeNames(t *testing.T, path string, stop <-chan struct{}) {
 		}
 	}
 }
+
+// Lives go by a clock that nobody sets: nothing ends early, and nothing late, while the clock is set forth and back, and a
+// server is replaced.
+func TestClockStepsEndNothing(t *testing.T) {
+	if _, err := os.Stat(plan.Path); err != nil {
+		t.Skip("sets the machine's clock: run it in a guest of integration/kernels")
+	}
+	needSuccessor(t)
+	m := serve(t, "--size=64M")
+	long := m.setLife(t, "long", "lifetime", "ttl=30m")
+	owned := m.setLife(t, "owned", "lifetime", "owner,grace=0")
+	waiting := m.setLife(t, "waiting", "lifetime", "last-user,grace=10m")
+	short := m.setLife(t, "short", "lifetime", "ttl=5s")
+	newFile(t, filepath.Join(long, "r"))
+	newFile(t, filepath.Join(owned, "mine"))
+	newFile(t, filepath.Join(waiting, "closed"))
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	all.Add(1)
+	go func() {
+		defer all.Done()
+		stepClock(t, stop)
+	}()
+	defer all.Wait()
+	defer close(stop)
+	begun := monotonic()
+	newFile(t, filepath.Join(short, "r"))
+	killServer(t, m)
+	for !gone(filepath.Join(short, "r")) {
+		if monotonic()-begun > patience {
+			t.Fatal("what has a short life is there")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if took := monotonic() - begun; took < 5*time.Second {
+		t.Errorf("it ended after %v", took)
+	}
+	for _, path := range []string{filepath.Join(long, "r"), filepath.Join(owned, "mine"), filepath.Join(waiting, "closed")} {
+		if gone(path) {
+			t.Errorf("%s is gone", path)
+		}
+	}
+}
+
+func monotonic() time.Duration {
+	var ts unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return time.Duration(ts.Nano())
+}

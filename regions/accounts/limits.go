@@ -219,6 +219,16 @@ func (b *Book) Overcommits(n Node) bool {
 	return b.overcommitted(b.directory(n))
 }
 
+// Home answers the directory of a name of a node that is none, the root's node if there is no such node.
+func (b *Book) Home(n Node) Node {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if f := b.files[n]; f != nil && f.home != nil {
+		return Node(f.home.id)
+	}
+	return Node(b.root.id)
+}
+
 // PagesAt answers when what is allocated for a region gets its memory: at once also where nothing else would keep the
 // promise, because holes count nothing or the mount has no size.
 func (b *Book) PagesAt(n Node) Pages {

@@ -26,6 +26,7 @@ const (
 	initSize  = 512  // bytes: struct fuse_init_in with its header is 104 (linux/fuse.h, 7.45)
 	headSize  = 4096 // bytes, one page
 	configMax = 8192 - 16
+	nameMax   = 255 // bytes: NAME_MAX in linux/limits.h
 )
 
 // header is the first page.
@@ -53,6 +54,12 @@ type header struct {
 	newest atomic.Uint32 // number of the newest node that a server has seen; 0 for none
 
 	orphaned atomic.Int64 // when a server lost its keeper, in ns since 1970; 0 for never. Layout 1 has none.
+
+	// What follows is 0 in a ledger of an earlier release.
+	events     atomic.Uint64 // the number of the last event
+	endingDir  uint64        // where a name is being taken away by a server
+	endingLen  atomic.Uint32 // bytes of endingName; 0 for none
+	endingName [nameMax + 1]byte
 }
 
 // place is where a field stands in its record.

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/shmfs/shmfs/fs/gofuse/processes"
+	"github.com/shmfs/shmfs/policy"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// watched lets the caretaker watch processes.
+type watched struct{ watcher *processes.Watcher }
+
+var _ regions.Processes = watched{}
+
+func (o watched) Watch(pid uint32, uptime time.Duration, gone func()) (cancel func(), alive bool, err error) {
+	if o.watcher == nil {
+		return nil, false, errors.New("processes cannot be watched here: see the server's log")
+	}
+	cancel, err = o.watcher.Watch(pid, uptime, gone)
+	if errors.Is(err, processes.ErrGone) {
+		return nil, false, nil
+	}
+	return cancel, err == nil, err
+}
+
+// keepHouse makes what ends regions.
+func (s *serving) keepHouse() {
+	w, err := newWatcher()
+	if err != nil {
+		s.log.Error("owners cannot be watched", "reason", err.Error())
+	}
+	s.manager.SetUptime(processes.Boot)
+	s.caretaker = regions.NewCaretaker(s.manager, watched{w})
+	s.setEndEarly(s.options.config)
+}
+
+// setEndEarly says which lifetimes are cut short where room is wanted.
+func (s *serving) setEndEarly(c policy.Config) {
+	order, err := regions.ParseOrder(c.EndEarly)
+	if err != nil {
+		s.log.Error("what may be ended early stays as it is", "reason", err.Error()) // the configuration was validated
+		return
+	}
+	s.caretaker.SetOrder(order)
+}
+
+// newWatcher makes what watches owners: a quarter of the descriptors that the server may have is for that.
+func newWatcher() (*processes.Watcher, error) {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return nil, err
+	}
+	const most = 1 << 20
+	w, err := processes.New(int(min(l.Cur, most)) / 4)
+	if err != nil {
+		return nil, err
+	}
+	go w.Run()
+	return w, nil
+}
+
+// care begins to end regions whose lifetime is over. What it answers ends that.
+func (s *serving) care(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if s.caughtUp != nil {
+			select {
+			case <-s.caughtUp:
+			case <-ctx.Done():
+				return
+			}
+		}
+		s.caretaker.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}

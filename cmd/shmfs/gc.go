@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/shmfs/shmfs/control"
+)
+
+func gcCommand(sh *shell) *cli.Command {
+	var o gcOptions
+	return &cli.Command{
+		Name:      "gc",
+		Usage:     "show which regions end by themselves, when and why, or end some now",
+		ArgsUsage: "[PATH]",
+		Description: describe(`Without a flag it shows each region that has a lifetime other than manual. PATH is a mount point
+or anything below one; where only one shmfs is mounted it may be left out. What is pinned, or in use, is never ended.`,
+			"shmfs gc /mnt/shm", "shmfs gc --orphans --dry-run", "shmfs gc --below /mnt/shm/jobs/7"),
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "run", Usage: "do not wait for grace periods", Destination: &o.run},
+			&cli.BoolFlag{Name: "orphans", Usage: "end what was made by processes that have ended", Destination: &o.orphans},
+			&cli.BoolFlag{Name: "below", Usage: "end all regions at or below PATH", Destination: &o.below},
+			&cli.BoolFlag{Name: "dry-run", Usage: "with --orphans or --below: only print what would end", Destination: &o.dry},
+			jsonFlag(&o.json, "an array of objects with the keys of .ctl/gc"),
+		},
+		Action: func(c *cli.Context) error {
+			if err := atMost(c, 1); err != nil {
+				return err
+			}
+			o.path = c.Args().First()
+			return o.do(c.Context, sh)
+		},
+	}
+}
+
+type gcOptions struct {
+	path                           string
+	run, orphans, below, dry, json bool
+}
+
+// command answers what is to be written to `.ctl/gc`, "" for nothing.
+func (o gcOptions) command(path string) (string, error) {
+	said := 0
+	for _, b := range []bool{o.run, o.orphans, o.below} {
+		if b {
+			said++
+		}
+	}
+	switch {
+	case said > 1:
+		return "", usageError("see shmfs gc --help", "only one of --run, --orphans and --below at a time")
+	case o.dry && (said == 0 || o.run):
+		return "", usageError("see shmfs gc --help", "--dry-run goes with --orphans or --below")
+	case o.run:
+		return "run", nil
+	case o.orphans:
+		return "orphans", nil
+	case o.below && o.path == "":
+		return "", usageError("see shmfs gc --help", "--below needs a path")
+	case o.below:
+		return "path=" + path, nil
+	}
+	return "", nil
+}
+
+func (o gcOptions) do(ctx context.Context, sh *shell) error {
+	at, err := sh.open(ctx, o.path)
+	if err != nil {
+		return err
+	}
+	command, err := o.command(at.path)
+	switch {
+	case err != nil:
+		return err
+	case command == "":
+		return o.show(ctx, sh, at)
+	case !o.dry:
+		_, err := ask(ctx, at.Mountpoint, func() (struct{}, error) { return struct{}{}, at.Collect(command) })
+		return err
+	}
+	paths, err := ask(ctx, at.Mountpoint, func() ([]string, error) { return at.WouldCollect(command) })
+	for _, p := range paths {
+		fmt.Fprintln(sh.out, printable(p))
+	}
+	return err
+}
+
+func (o gcOptions) show(ctx context.Context, sh *shell, at asked) error {
+	all, err := ask(ctx, at.Mountpoint, at.Cares)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return sh.printJSON(all)
+	}
+	out := bufio.NewWriter(sh.out)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "LIFETIME\tSTATE\tOWNER\tENDS\tPATH")
+	for _, x := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", x.Lifetime, x.State, ownerOf(&x), sh.deadline(x.Deadline), printable(x.Path))
+	}
+	return errors.Join(w.Flush(), out.Flush())
+}
+
+func ownerOf(x *control.Care) string {
+	switch {
+	case x.OwnerPID == 0:
+		return "-"
+	case x.OwnerGone:
+		return fmt.Sprintf("%d (gone)", x.OwnerPID)
+	}
+	return fmt.Sprint(x.OwnerPID)
+}
+
+// deadline tells how far away a time is.
+func (sh *shell) deadline(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return "in " + max(t.Sub(sh.now()), 0).Round(100*time.Millisecond).String()
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/shmfs/shmfs/control"
+)
+
+func TestEventFilters(t *testing.T) {
+	pid := uint32(7)
+	x := &control.Event{Event: "deleted", Path: "jobs/a/b", PID: &pid}
+	for s, want := range map[string]bool{
+		"": true, "b": true, "jobs/**": true, "jobs/*": false, "event=deleted": true, "event!=deleted": false,
+		"event=created,deleted b": true, "event=created": false, "pid=7": true, "pid=8,7": true, "pid=8": false, "uid=0": false,
+		"uid!=0": true, "path=jobs/** pid=7": true, "path!=jobs/**": false,
+	} {
+		f, err := parseEventFilter(s)
+		if err != nil || f.match(x) != want {
+			t.Errorf("%q: matches %v (%v), want %v", s, f.match(x), err, want)
+		}
+	}
+	f, err := parseEventFilter("event=created")
+	if err != nil || !f.match(&control.Event{Event: "missed", Missed: 3}) {
+		t.Errorf("what was missed is always told (%v)", err)
+	}
+	for _, s := range []string{"event=nothing", "size>3", "pid<3", `"`, "[", "path=["} {
+		if _, err := parseEventFilter(s); err == nil {
+			t.Errorf("%q is a filter", s)
+		}
+	}
+}
+
+func TestCollectCommands(t *testing.T) {
+	for want, o := range map[string]gcOptions{
+		"": {}, "run": {run: true}, "orphans": {orphans: true, dry: true}, "path=jobs": {below: true, path: "/mnt/jobs"},
+	} {
+		if got, err := o.command("jobs"); err != nil || got != want {
+			t.Errorf("%+v: %q (%v), want %q", o, got, err, want)
+		}
+	}
+	for _, o := range []gcOptions{{run: true, orphans: true}, {dry: true}, {run: true, dry: true}, {below: true}} {
+		if got, err := o.command(""); codeOf(err) != exitUsage {
+			t.Errorf("%+v: %q (%v)", o, got, err)
+		}
+	}
+}
+
+func TestLifetimeUsage(t *testing.T) {
+	for _, args := range [][]string{{"set"}, {"set", "/x"}, {"set", "/x", "lifetime"}, {"set", "/x", "size=3"},
+		{"set", "/x", "lifetime=ever"}, {"events", "--filter", "event=x"}, {"gc", "a", "b"}} {
+		if code, _, stderr := newWorld().run(args...); code != exitUsage || stderr == "" {
+			t.Errorf("%q: code %d, %q", args, code, stderr)
+		}
+	}
+	w := newWorld()
+	for _, args := range [][]string{{"set", "/nowhere", "pin=true"}, {"gc", "/nowhere"}, {"events", "/nowhere"}} {
+		if code, _, _ := w.run(args...); code == exitOK {
+			t.Errorf("%q: done", args)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+// settable are the keys of `shmfs set`, and the extended attributes that keep them.
+var settable = []struct{ key, attribute string }{
+	{"lifetime", regions.LifetimeXattr},
+	{"pin", regions.PinXattr},
+}
+
+func setCommand(sh *shell) *cli.Command {
+	return &cli.Command{
+		Name:      "set",
+		Usage:     "say when a region ends, or those of a directory",
+		ArgsUsage: "PATH KEY=VALUE...",
+		Description: describe(`lifetime= takes manual (somebody removes it), owner (the process that made it is gone and nobody
+else has it), last-user (nobody has it any more), or ttl=30m (nobody used it for as long); owner and last-user take a grace
+period: owner,grace=5s. pin=true keeps what it is set on from ending by itself. What a directory says holds below it where
+nothing nearer says something else; KEY=inherit takes back what was said.`,
+			"shmfs set /mnt/shm/jobs lifetime=owner", "shmfs set /mnt/shm/jobs/result pin=true"),
+		Action: func(c *cli.Context) error {
+			if c.NArg() < 2 {
+				return usageError("see shmfs set --help", "shmfs set needs a path and a setting such as lifetime=owner")
+			}
+			return setLife(c.Context, sh, c.Args().First(), c.Args().Tail())
+		},
+	}
+}
+
+func setLife(ctx context.Context, sh *shell, path string, settings []string) error {
+	type change struct{ attribute, value string }
+	var all []change
+	for _, s := range settings {
+		key, value, ok := strings.Cut(s, "=")
+		attribute := attributeOf(key)
+		if !ok || attribute == "" {
+			return usageError("see shmfs set --help", "no such setting: %q", s)
+		}
+		if _, err := regions.ParseLifetime(value); key == "lifetime" && value != inherit && err != nil {
+			return usageError("see shmfs set --help", "%v", err)
+		}
+		all = append(all, change{attribute, value})
+	}
+	at, err := sh.open(ctx, path)
+	if err != nil {
+		return err
+	}
+	_, err = ask(ctx, path, func() (struct{}, error) {
+		for _, x := range all {
+			if err := setAttribute(filepath.Join(at.Mountpoint, at.path), x.attribute, x.value); err != nil {
+				return struct{}{}, fmt.Errorf("%s=%s: %w", x.attribute, x.value, err)
+			}
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// inherit is the value that takes a setting back.
+const inherit = "inherit"
+
+func attributeOf(key string) string {
+	for _, x := range settable {
+		if x.key == key {
+			return x.attribute
+		}
+	}
+	return ""
+}

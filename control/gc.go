@@ -1,0 +1,146 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
+)
+
+// gcName is the file that shows which regions end, when and why; one command a write.
+const gcName = "gc"
+
+type gcFile struct{ d *directory }
+
+var _ fs.VirtualWriter = gcFile{}
+
+func (f gcFile) Snapshot(context.Context) ([]byte, error) {
+	var p pairs
+	for _, x := range f.d.sources.Caretaker.Cares() {
+		writeCare(&p, &x)
+	}
+	return p.b, nil
+}
+
+func writeCare(p *pairs, x *regions.Care) {
+	p.add("path", x.Path)
+	p.add("node", x.Node.String())
+	p.add("lifetime", x.Lifetime.String())
+	p.add("state", string(x.State))
+	p.add("owner_pid", strconv.FormatUint(uint64(x.Owner), 10))
+	p.add("owner_gone", strconv.FormatBool(x.Gone))
+	deadline := "-"
+	if !x.Deadline.IsZero() {
+		deadline = x.Deadline.UTC().Format(time.RFC3339Nano)
+	}
+	p.add("deadline", deadline)
+	p.add("tries", strconv.Itoa(x.Tries))
+	p.add("reason", x.Reason)
+	p.end()
+}
+
+// Write ends regions: "run", "orphans", "path=jobs/7". Every refusal has a reason and a remedy, so that it is found in
+// `errors`.
+func (f gcFile) Write(ctx context.Context, _ fs.Caller, command []byte) error {
+	line := strings.TrimSpace(string(command))
+	if line == "run" {
+		f.d.sources.Caretaker.RunNow(ctx)
+		return nil
+	}
+	want, err := f.d.choice(line)
+	if err == nil {
+		_, err = f.d.sources.Caretaker.EndChosen(ctx, want, "asked for with "+strconv.Quote(line)+" in .ctl/gc")
+	}
+	var r *regions.Refusal
+	if err == nil || errors.As(err, &r) {
+		return err
+	}
+	return &regions.Refusal{Code: fs.CodeOf(err), Reason: fmt.Sprintf("%s: %v", oneLine(line), err),
+		Remedy: "write run, orphans, or path= with the path of a region or a directory", Err: err}
+}
+
+// choice reads "orphans" or "path=jobs/7".
+func (d *directory) choice(line string) (regions.Choice, error) {
+	if line == "orphans" {
+		return regions.Choice{Below: regions.RootNode, Orphans: true}, nil
+	}
+	path, ok := strings.CutPrefix(line, "path=")
+	if !ok || strings.ContainsAny(path, "\n\x00") {
+		return regions.Choice{}, fmt.Errorf("no such command: %w", regions.Invalid)
+	}
+	a, err := find(d.sources.Tree().Arena(), strings.Trim(path, "/"))
+	return regions.Choice{Below: a.Node}, err
+}
+
+// findDry answers `gc?orphans` and `gc?path=jobs%2F7`: what the command would end now, a path a line.
+func (d *directory) findDry(query string) (fs.VirtualNode, bool) {
+	line, err := url.QueryUnescape(query)
+	if err != nil || line != "orphans" && !strings.HasPrefix(line, "path=") {
+		return fs.VirtualNode{}, false
+	}
+	return fs.VirtualNode{File: snapshot(func(ctx context.Context, _ url.Values) ([]byte, error) {
+		want, err := d.choice(line)
+		if err != nil {
+			return nil, err
+		}
+		m := d.sources.Tree().Arena()
+		var p pairs
+		err = d.sources.Caretaker.Chosen(ctx, want, func(n regions.NodeID) error {
+			if !m.Busy(n) {
+				p.add("path", m.Path(n))
+				p.end()
+			}
+			return nil
+		})
+		return p.b, err
+	})}, true
+}
+
+// Care is a line of `gc`: a region that does not live until somebody removes it.
+type Care struct {
+	Path      string    `json:"path"`
+	Node      string    `json:"node"`
+	Lifetime  string    `json:"lifetime"`
+	State     string    `json:"state"`
+	OwnerPID  int64     `json:"owner_pid"`
+	OwnerGone bool      `json:"owner_gone"`
+	Deadline  time.Time `json:"deadline,omitzero"`
+	Tries     int64     `json:"tries"`
+	Reason    string    `json:"reason"`
+}
+
+// ReadCares reads `gc`.
+func ReadCares(r io.Reader) ([]Care, error) {
+	all := []Care{}
+	lines := newLines(r)
+	for lines.Scan() {
+		x, err := parseCare(lines.Text())
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+		}
+		all = append(all, x)
+	}
+	return all, lines.Err()
+}
+
+func parseCare(line string) (Care, error) {
+	p, err := parsePairs(line)
+	if err != nil {
+		return Care{}, err
+	}
+	x := Care{Path: p["path"], Node: p["node"], Lifetime: p["lifetime"], State: p["state"], OwnerGone: p["owner_gone"] == "true",
+		Reason: p["reason"]}
+	if d := p["deadline"]; d != "-" {
+		if x.Deadline, err = time.Parse(time.RFC3339Nano, d); err != nil {
+			return Care{}, err
+		}
+	}
+	return x, numbers(p, map[string]*int64{"owner_pid": &x.OwnerPID, "tries": &x.Tries})
+}

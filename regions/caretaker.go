@@ -1,0 +1,465 @@
+package regions
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/shmfs/shmfs/regions/events"
+)
+
+// Processes watches processes until they end.
+type Processes interface {
+	// Watch calls gone once, when the process ends that had the number pid at an uptime of the system. Alive is false
+	// if it has ended already, and then gone is not called. Cancel takes it back.
+	Watch(pid uint32, uptime time.Duration, gone func()) (cancel func(), alive bool, err error)
+}
+
+// Caretaker ends regions whose lifetime is over. It is one goroutine with a heap of deadlines: it looks at a region when
+// something happened to it, and at its deadline, and never at all of them.
+type Caretaker struct {
+	m         *Manager
+	processes Processes
+	kept      UseKeeper // nil where the arena is none
+
+	mu       sync.Mutex // guards the rest; held over some ends, so no request may wait for it. Above the manager's locks
+	cares    map[NodeID]*care
+	due      deadlines
+	starting bool // what is looked at was there before this server
+	order    []LifetimeKind
+	sums     CareSums
+}
+
+// CareSums are counts since the server started.
+type CareSums struct {
+	Cared     int // regions that have a lifetime other than manual
+	Ended     uint64
+	Bytes     uint64            // of those that ended
+	Kinds     map[string]uint64 // of those that ended, by lifetime; "" those that were asked for
+	Early     uint64            // of those that ended, before their time because room was wanted
+	Held      uint64            // times that a region was in use at its deadline
+	Failed    uint64            // ends that failed
+	Failing   int               // regions whose last try failed
+	Unwatched int               // regions whose owner cannot be watched
+	Longest   time.Duration     // from a deadline to the end of a region that nobody had
+}
+
+// CareState is why a region is not ended yet.
+type CareState string
+
+// The states.
+const (
+	CareOwner     CareState = "owner_alive"
+	CareCounting  CareState = "counting"      // until its deadline
+	CareInUse     CareState = "in_use"        // it was in use when it was last looked at
+	CarePinned    CareState = "pinned"        // it does not end by itself
+	CareUnknown   CareState = "unknown_owner" // as if it were manual
+	CareUnwatched CareState = "unwatched"     // its owner cannot be watched now; it is tried again
+	CareFailing   CareState = "failing"       // its end failed; it is tried again
+)
+
+// care is what is known of a region that has a lifetime.
+type care struct {
+	node     NodeID
+	lifetime Lifetime
+	pinned   bool
+	place    Place  // where it was seen last; zero for unknown
+	maker    Record // zero until it is read
+	state    CareState
+	owner    uint32
+	gone     bool // its owner is
+	watched  bool
+	cancel   func()
+	seen     time.Time // for the first time, or used by what an earlier server kept
+	kept     time.Time // the use that is kept for the next server
+	deadline time.Time // zero for none
+	was      time.Time // its last deadline
+	index    int       // in the heap, -1 for not in it
+	tries    int       // in a row that did not end it
+	early    bool      // it ends before its time
+	reason   string
+}
+
+// NewCaretaker makes one. Run does its work.
+func NewCaretaker(m *Manager, p Processes) *Caretaker {
+	c := &Caretaker{m: m, processes: p, cares: map[NodeID]*care{}, order: DefaultOrder()}
+	c.kept, _ = m.Arena.(UseKeeper)
+	c.sums.Kinds = map[string]uint64{}
+	return c
+}
+
+// Run works until ctx ends. All that is there is looked at once in the beginning, if anything has a lifetime.
+func (c *Caretaker) Run(ctx context.Context) {
+	c.m.Settled()
+	c.begin(ctx)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.m.lives.anything:
+			c.gather(ctx)
+		case <-c.m.lives.urgent:
+		case <-timer.C:
+		}
+		c.look(ctx)
+		c.hurry(ctx)
+		if next, ok := c.work(ctx); ok {
+			timer.Reset(max(next.Sub(c.m.now()), 0))
+		}
+	}
+}
+
+// gatherTime is how long notes are left to gather: requests need not wake the caretaker for each, and of what comes and
+// goes meanwhile nothing is left to do.
+const gatherTime = 10 * time.Millisecond
+
+func (c *Caretaker) gather(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-c.m.lives.urgent:
+	case <-time.After(gatherTime):
+	}
+}
+
+// begin looks for regions that say something themselves, which nobody has told of in a server that was started anew, and
+// at all of them if anything has a lifetime.
+func (c *Caretaker) begin(ctx context.Context) {
+	c.m.Arena.Walk(ctx, RootNode, func(it Item) error {
+		if it.Attr.IsRegion() && c.m.readSaying(it.Attr.Node) != (saying{}) {
+			c.m.lives.any.Store(true)
+		}
+		return nil
+	})
+	if !c.m.lives.any.Load() {
+		return
+	}
+	c.setStarting(true)
+	c.lookBelow(ctx, RootNode)
+	c.setStarting(false)
+}
+
+func (c *Caretaker) setStarting(is bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.starting = is
+}
+
+// look looks at what changed.
+func (c *Caretaker) look(ctx context.Context) {
+	regions, below := c.m.lives.take()
+	for dir := range below {
+		c.lookBelow(ctx, dir)
+	}
+	for n, what := range regions {
+		c.review(n, what)
+	}
+}
+
+func (c *Caretaker) lookBelow(ctx context.Context, dir NodeID) {
+	c.m.Arena.Walk(ctx, dir, func(it Item) error {
+		if it.Attr.IsRegion() {
+			c.review(it.Attr.Node, note{named: true, place: Place{it.Parent, path.Base(it.Path)}, maker: it.Record})
+		}
+		return nil
+	})
+}
+
+// review looks at one region: what its lifetime is, and when it is over.
+func (c *Caretaker) review(n NodeID, what note) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x := c.cares[n]
+	if what.removed {
+		c.drop(n)
+		return
+	}
+	if x == nil || what.named {
+		if x = c.known(n, what); x == nil {
+			return
+		}
+	}
+	if what.gone && !x.gone {
+		x.gone = true
+		c.tell(events.OwnerGone, x, fmt.Sprintf("process %d is gone", x.owner))
+	}
+	x.tries = 0
+	c.plan(x)
+	if x.lifetime.Kind == TTL {
+		c.keepUse(x)
+	}
+}
+
+// known finds out what holds for a region: nil if it has no lifetime. Nothing is read of one that was just made.
+func (c *Caretaker) known(n NodeID, what note) *care {
+	x := c.cares[n]
+	if what.maker.ID == 0 && x == nil {
+		if a, err := c.m.Arena.Getattr(n); err != nil || !a.IsRegion() || a.Nlink == 0 {
+			return nil
+		}
+	}
+	l, pinned := c.m.LifetimeOf(n)
+	if l.Kind == Manual {
+		c.drop(n)
+		return nil
+	}
+	now := c.m.now()
+	if x == nil {
+		x = &care{node: n, seen: now, index: -1}
+		c.cares[n] = x
+	}
+	if what.place != (Place{}) {
+		x.place = what.place
+	}
+	if what.maker.ID != 0 {
+		x.maker = what.maker
+	}
+	if x.lifetime.Kind != l.Kind {
+		c.unwatch(x)
+		if l.Kind == TTL {
+			c.lastUse(x, l.TTL)
+		}
+	}
+	x.lifetime, x.pinned = l, pinned
+	return x
+}
+
+// plan sets a region's state and deadline.
+func (c *Caretaker) plan(x *care) {
+	now := c.m.now()
+	x.state, x.reason = CareCounting, ""
+	switch {
+	case x.pinned:
+		x.state = CarePinned
+		c.schedule(x, time.Time{})
+		return
+	case x.lifetime.Kind == TTL:
+		c.m.lives.wantClose(x.node, true)
+		c.schedule(x, now.Add(x.lifetime.TTL-c.idle(x, now)))
+		return
+	case x.lifetime.Kind == Owner && !c.ownerGone(x):
+		c.m.lives.wantClose(x.node, false)
+		return
+	}
+	c.m.lives.wantClose(x.node, true) // before it is asked whether it is open
+	if c.m.users.isOpen(x.node) {
+		x.state = CareInUse // its release is told
+		c.schedule(x, time.Time{})
+		return
+	}
+	c.schedule(x, now.Add(x.lifetime.Grace))
+}
+
+// ownerGone answers whether a region's owner is gone, and watches it otherwise.
+func (c *Caretaker) ownerGone(x *care) bool {
+	if x.gone {
+		return true
+	}
+	if x.watched {
+		x.state = CareOwner
+		c.schedule(x, time.Time{})
+		return false
+	}
+	if x.maker.ID == 0 {
+		x.maker, _ = c.m.Arena.Record(x.node)
+	}
+	r := x.maker
+	if r.PID == 0 || r.Uptime == 0 {
+		x.state, x.reason = CareUnknown, "nobody knows which process made it: it ends as if it were manual"
+		c.schedule(x, time.Time{})
+		return false
+	}
+	x.owner = r.PID
+	n := x.node
+	cancel, alive, err := c.processes.Watch(r.PID, r.Uptime, func() { c.m.lives.orphaned(n) })
+	switch {
+	case err != nil:
+		x.state, x.reason = CareUnwatched, err.Error()
+		x.tries++
+		c.schedule(x, c.m.now().Add(backOff(x.tries)))
+		return false
+	case !alive:
+		x.gone = true
+		c.tell(events.OwnerGone, x, fmt.Sprintf("process %d is gone", x.owner))
+		return true
+	}
+	x.watched, x.cancel, x.state = true, cancel, CareOwner
+	c.schedule(x, time.Time{})
+	return false
+}
+
+func (c *Caretaker) unwatch(x *care) {
+	if x.cancel != nil {
+		x.cancel()
+	}
+	x.cancel, x.watched = nil, false
+}
+
+func (c *Caretaker) drop(n NodeID) {
+	x := c.cares[n]
+	if x == nil {
+		return
+	}
+	c.unwatch(x)
+	c.m.lives.wantClose(n, false)
+	c.schedule(x, time.Time{})
+	delete(c.cares, n)
+}
+
+// batch is how many regions end at one go, which takes less than a millisecond. After some of those the caretaker pauses,
+// because a thread that never sleeps keeps its processor from those that wake up for its whole time slice (some milliseconds).
+const (
+	batch   = 16
+	batches = 4
+	pause   = 100 * time.Microsecond
+)
+
+// work ends what is due, and answers when the next one is.
+func (c *Caretaker) work(ctx context.Context) (next time.Time, ok bool) {
+	for n := 1; ctx.Err() == nil; n++ {
+		c.mu.Lock()
+		all := c.takeDue()
+		c.end(all)
+		if len(all) < batch {
+			if ok = len(c.due) > 0; ok {
+				next = c.due[0].deadline
+			}
+			c.mu.Unlock()
+			return next, ok
+		}
+		c.mu.Unlock()
+		if n%batches == 0 {
+			time.Sleep(pause)
+		}
+	}
+	return time.Time{}, false
+}
+
+// takeDue takes what is to end now off the heap. What is due and not to end gets another deadline.
+func (c *Caretaker) takeDue() (all []*care) {
+	now := c.m.now()
+	for len(c.due) > 0 && len(all) < batch {
+		x := c.due[0]
+		switch {
+		case x.deadline.After(now):
+			return all
+		case x.state == CareUnwatched:
+			tries := x.tries
+			c.plan(x)
+			if x.state == CareUnwatched {
+				x.tries = tries + 1
+			}
+		case x.lifetime.Kind == TTL && x.lifetime.TTL > c.idle(x, now):
+			c.schedule(x, now.Add(x.lifetime.TTL-c.idle(x, now)))
+		default:
+			x.was = x.deadline
+			c.schedule(x, time.Time{})
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+// end ends regions that have no deadline any more, those of a directory one after the other.
+func (c *Caretaker) end(all []*care) {
+	if len(all) == 0 {
+		return
+	}
+	slices.SortStableFunc(all, func(x, y *care) int { return cmp.Compare(x.place.Dir, y.place.Dir) })
+	ends := make([]Ending, len(all))
+	for i, x := range all {
+		ends[i] = Ending{Node: x.node, Why: c.why(x), place: x.place}
+	}
+	c.m.EndAll(ends)
+	for i, x := range all {
+		c.after(x, &ends[i])
+	}
+}
+
+// why says what ended a region.
+func (c *Caretaker) why(x *care) string {
+	if x.early {
+		return fmt.Sprintf("lifetime %s, before its time: room was wanted, and nobody has it", x.lifetime)
+	}
+	switch x.lifetime.Kind {
+	case Owner:
+		return fmt.Sprintf("lifetime %s: process %d is gone, and nobody else has it", x.lifetime, x.owner)
+	case LastUser:
+		return fmt.Sprintf("lifetime %s: nobody has it any more", x.lifetime)
+	}
+	return fmt.Sprintf("lifetime %s: nobody used it for as long", x.lifetime)
+}
+
+// after takes note of what became of an end.
+func (c *Caretaker) after(x *care, end *Ending) {
+	now, err := c.m.now(), end.Err
+	x.tries++
+	switch {
+	case err == nil:
+		c.sums.count(x.lifetime.Kind.String(), end.size)
+		if x.tries == 1 && x.state == CareCounting {
+			c.sums.Longest = max(c.sums.Longest, now.Sub(x.was))
+		}
+		c.drop(x.node)
+	case errors.Is(err, NotFound) || errors.Is(err, Stale):
+		c.drop(x.node)
+	case errors.Is(err, ErrHeld):
+		c.sums.Held++
+		if x.state != CareInUse {
+			c.tell(events.InUse, x, "its lifetime is over, and somebody has it: it ends when nobody does")
+		}
+		x.state, x.reason = CareInUse, ""
+		switch {
+		case x.lifetime.Kind == TTL:
+			c.schedule(x, now.Add(x.lifetime.TTL))
+		case c.m.users.isOpen(x.node):
+			c.schedule(x, time.Time{}) // its release is told
+		default:
+			c.schedule(x, now.Add(backOff(x.tries)))
+		}
+	default:
+		c.sums.Failed++
+		reason := err.Error() + remedyOf(err)
+		if x.state != CareFailing || x.reason != reason {
+			c.tell(events.EndFailed, x, reason)
+		}
+		x.state, x.reason = CareFailing, reason
+		c.schedule(x, now.Add(backOff(x.tries)))
+	}
+}
+
+// remedyOf says what a person must do about an end that failed.
+func remedyOf(err error) string {
+	var r *Refusal
+	switch {
+	case errors.As(err, &r) && r.Remedy != "":
+		return ": " + r.Remedy
+	case errors.Is(err, AccessDenied) || errors.Is(err, NotPermitted):
+		return ": the server may not remove it: see who owns its directory, or remove it as root; it is tried again"
+	case errors.Is(err, IO):
+		return ": run shmfs fsck; it is tried again"
+	}
+	return ": remove it by hand, or give it another lifetime; it is tried again"
+}
+
+// backOff is how long to wait after so many tries: a mapping ends without a word, so whoever has one is asked for again.
+func backOff(tries int) time.Duration {
+	const first, most = 250 * time.Millisecond, time.Minute
+	return min(first<<min(tries, 10), most)
+}
+
+func (c *Caretaker) tell(k events.Kind, x *care, reason string) {
+	e := events.Event{Kind: k, Time: c.m.now(), Node: uint64(x.node), Reason: reason}
+	if x.place != (Place{}) {
+		e.Dir, e.Name = uint64(x.place.Dir), x.place.Name
+	} else {
+		e.Path = c.m.Path(x.node)
+	}
+	c.m.events.Add(e)
+}
