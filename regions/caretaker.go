@@ -78,6 +78,9 @@ func NewCaretaker(m *Manager, p Processes) *Caretaker {
 // Run works until ctx ends. All that is there is looked at once in the beginning, if anything has a lifetime.
 func (c *Caretaker) Run(ctx context.Context) {
 	c.m.adopted()
+	var wiping sync.WaitGroup
+	wiping.Go(func() { c.m.wipeAll(ctx) })
+	defer wiping.Wait()
 	c.begin(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()

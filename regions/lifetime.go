@@ -14,8 +14,14 @@ const (
 	PinXattr      = "user.shmfs.pin"      // true: it does not end by itself; false
 )
 
-// LifeXattr reports whether an extended attribute says when a region ends.
-func LifeXattr(name string) bool { return name == LifetimeXattr || name == PinXattr }
+// LifeXattr reports whether an extended attribute says when, or how, a region ends.
+func LifeXattr(name string) bool {
+	switch name {
+	case LifetimeXattr, PinXattr, ZeroXattr:
+		return true
+	}
+	return false
+}
 
 // LifetimeKind is what ends a region.
 type LifetimeKind uint8
@@ -108,13 +114,13 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, err
 }
 
-// parsePin reads what PinXattr says.
-func parsePin(s string) (bool, error) {
+// parseFlag reads true or false.
+func parseFlag(name, s string) (bool, error) {
 	switch strings.TrimSpace(s) {
 	case "true":
 		return true, nil
 	case "false":
 		return false, nil
 	}
-	return false, fmt.Errorf("pin %q: want true or false", s)
+	return false, fmt.Errorf("%s %q: want true or false", name, s)
 }

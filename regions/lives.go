@@ -26,6 +26,8 @@ type saying struct {
 	hasLifetime bool
 	pinned      bool
 	hasPin      bool
+	zero        bool
+	hasZero     bool
 }
 
 func newLives() *lives {
@@ -123,15 +125,55 @@ func (l *lives) forget(dir NodeID) { l.say(dir, saying{}) }
 // readSaying reads what the attributes of a node say. What cannot be read any more holds no longer.
 func (m *Manager) readSaying(n NodeID) saying {
 	var s saying
-	if v, err := m.Arena.Getxattr(n, LifetimeXattr); err == nil {
-		l, err := ParseLifetime(string(v))
-		s.lifetime, s.hasLifetime = l, err == nil
+	names, err := m.Arena.Listxattr(n)
+	if err != nil {
+		return s
 	}
-	if v, err := m.Arena.Getxattr(n, PinXattr); err == nil {
-		pin, err := parsePin(string(v))
-		s.pinned, s.hasPin = pin, err == nil
+	for _, name := range names {
+		if !LifeXattr(name) {
+			continue
+		}
+		if v, err := m.Arena.Getxattr(n, name); err == nil {
+			if next, err := s.with(name, string(v)); err == nil {
+				s = next
+			}
+		}
 	}
 	return s
+}
+
+// with answers what is said if an attribute says something too.
+func (s saying) with(name, value string) (saying, error) {
+	var err error
+	switch name {
+	case LifetimeXattr:
+		s.lifetime, err = ParseLifetime(value)
+		s.hasLifetime = true
+	case PinXattr:
+		s.pinned, err = parseFlag("pin", value)
+		s.hasPin = true
+	case ZeroXattr:
+		s.zero, err = parseFlag("zero", value)
+		s.hasZero = true
+	}
+	return s, err
+}
+
+// nearest answers what is said first of all that holds for a node: by itself, or by the directories above it.
+func (m *Manager) nearest(node NodeID, says func(*saying) bool) (saying, bool) {
+	if !m.books.isPlain(node) {
+		if s := m.readSaying(node); says(&s) {
+			return s, true
+		}
+	}
+	for dir := NodeID(m.accounts.Home(accounts.Node(node))); ; dir = m.Parent(dir) {
+		if s, ok := m.lives.of(dir); ok && says(&s) {
+			return s, true
+		}
+		if dir == RootNode {
+			return saying{}, false
+		}
+	}
 }
 
 // restoreLife takes what a directory's attributes say.
@@ -140,10 +182,7 @@ func (m *Manager) restoreLife(dir NodeID) { m.lives.say(dir, m.readSaying(dir)) 
 // setLife applies what an extended attribute says of a lifetime, value nil for nothing any more, and stores it by store.
 func (m *Manager) setLife(node NodeID, name string, value []byte, store func() error) error {
 	if value != nil {
-		if _, err := ParseLifetime(string(value)); name == LifetimeXattr && err != nil {
-			return lifeInvalid(err)
-		}
-		if _, err := parsePin(string(value)); name == PinXattr && err != nil {
+		if _, err := (saying{}).with(name, string(value)); err != nil {
 			return lifeInvalid(err)
 		}
 	}

@@ -20,6 +20,8 @@ type Manager struct {
 	users    *users
 	events   *events.Log
 	lives    *lives
+	wipes    *wiper
+	zeroAll  atomic.Bool // whether regions are overwritten where no directory says it
 	ender    Ender
 	endMu    sync.Mutex // one end after the other; above all other locks
 	names    nameLocks
@@ -44,7 +46,7 @@ var _ Arena = (*Manager)(nil)
 func NewManager(a Arena) *Manager {
 	m := &Manager{Arena: a, books: newBooks(time.Now()), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
 		accounts: accounts.New(pageSize, accounts.Node(RootNode)), events: events.New(0, nil),
-		lives: newLives(), ender: nobody{}, uptime: func() time.Duration { return 0 }}
+		lives: newLives(), wipes: newWiper(), ender: nobody{}, uptime: func() time.Duration { return 0 }}
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
 	if p, ok := a.(UseProber); ok {
@@ -144,6 +146,9 @@ func (m *Manager) Forgotten(node NodeID) {
 		return
 	}
 	held := m.users.settle(node)
+	if m.takeToZero(node) {
+		return
+	}
 	m.Arena.Drop(node)
 	m.let(node, held)
 }

@@ -242,6 +242,7 @@ func (m *Manager) Remove(parent NodeID, name string, dir bool) (Attr, error) {
 func (m *Manager) remove(parent NodeID, name string, dir bool) (Attr, error) {
 	a, err := m.Arena.Remove(parent, name, dir)
 	if err == nil {
+		m.markZero(&a, parent, name)
 		m.unlinked(&a, parent)
 	}
 	return a, err
@@ -281,6 +282,7 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 		return a, err
 	}
 	claims.keep()
+	m.markZero(&a, r.NewDir, r.NewName)
 	m.unlinked(&a, r.NewDir)
 	m.countWhiteout(r)
 	m.lives.moved(m, &r)

@@ -58,6 +58,7 @@ var (
 	_ regions.Resizer    = (*Arena)(nil)
 	_ regions.Pather     = (*Arena)(nil)
 	_ regions.Surveyor   = (*Arena)(nil)
+	_ regions.Pinner     = (*Arena)(nil)
 )
 
 // Close gives up the arena's descriptors. Its memory stays with its mount.
@@ -223,6 +224,25 @@ func (a *Arena) pin(n regions.NodeID, fd int) {
 	if had {
 		unix.Close(old)
 	}
+}
+
+// Pin keeps a node without names alive until Drop.
+func (a *Arena) Pin(n regions.NodeID) error {
+	a.pinMu.Lock()
+	_, had := a.pins[n]
+	a.pinMu.Unlock()
+	if had {
+		return nil
+	}
+	if err := a.roomForPin(); err != nil {
+		return err
+	}
+	fd, err := a.open(n, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return code(err)
+	}
+	a.pin(n, fd)
+	return nil
 }
 
 // Drop lets a node without names go, if nothing else holds it.

@@ -72,6 +72,7 @@ func (s *serving) manage() {
 		s.manager.SetSize(c.Size.Of(s.ram))
 	}
 	s.limit(c)
+	s.rule(c)
 }
 
 // limit sets the limits that hold where nothing else is set.

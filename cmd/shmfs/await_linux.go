@@ -127,6 +127,9 @@ func (s *serving) apply(next policy.Config, changed []string) error {
 	if slices.ContainsFunc(changed, func(key string) bool { return slices.Contains(limitingKeys, key) }) {
 		s.limit(next)
 	}
+	if slices.ContainsFunc(changed, func(key string) bool { return slices.Contains(rulingKeys, key) }) {
+		s.rule(next)
+	}
 	if s.ledger == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/shmfs/shmfs/fs/gofuse/processes"
+	"github.com/shmfs/shmfs/policy"
 	"github.com/shmfs/shmfs/regions"
 )
 
@@ -34,6 +35,14 @@ func (s *serving) keepHouse() {
 	}
 	s.manager.SetUptime(processes.Boot)
 	s.caretaker = regions.NewCaretaker(s.manager, watched{w})
+}
+
+// rulingKeys are those that rule takes.
+var rulingKeys = []string{"zero"}
+
+// rule puts into effect what a configuration says of lives and ends.
+func (s *serving) rule(c policy.Config) {
+	s.manager.SetZero(c.Zero)
 }
 
 // newWatcher makes what watches owners: a quarter of the descriptors that the server may have is for that.

@@ -15,6 +15,7 @@ import (
 var settable = []struct{ key, attribute string }{
 	{"lifetime", regions.LifetimeXattr},
 	{"pin", regions.PinXattr},
+	{"zero", regions.ZeroXattr},
 }
 
 func setCommand(sh *shell) *cli.Command {

@@ -23,11 +23,13 @@ const (
 	OwnerGone       Kind = "owner_gone"
 	InUse           Kind = "in_use"
 	EndFailed       Kind = "end_failed"
+	Zeroed          Kind = "zeroed"
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, InUse, EndFailed}
+	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, InUse, EndFailed,
+		Zeroed}
 }
 
 // Event is one thing that happened. What is not known, or means nothing, is zero.
