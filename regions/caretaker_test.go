@@ -261,9 +261,3 @@ func TestEndsBesideRenames(t *testing.T) {
 		e.Remove(dir, "r", false)
 	}
 }
-
-// newEstateless is a manager that nobody works for.
-func newEstateless(t *testing.T) *regions.Manager {
-	t.Helper()
-	return regions.NewManager(mem.New(mem.Options{Bytes: 1 << 20}))
-}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shmfs/shmfs/backends/mem"
 	"github.com/shmfs/shmfs/regions"
 	"github.com/shmfs/shmfs/regions/events"
 )
@@ -100,7 +101,7 @@ func TestZeroingAtTheEndOfALifetime(t *testing.T) {
 
 // Where nobody works in the background it is done at once.
 func TestZeroingWithoutACaretaker(t *testing.T) {
-	e := &estate{Manager: newEstateless(t)}
+	e := &estate{Manager: regions.NewManager(mem.New(mem.Options{Bytes: 1 << 20}))}
 	e.SetZero(true)
 	n, f := secret(t, e, regions.RootNode, "a")
 	begun := time.Now()

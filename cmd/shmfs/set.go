@@ -25,9 +25,11 @@ func setCommand(sh *shell) *cli.Command {
 		ArgsUsage: "PATH KEY=VALUE...",
 		Description: describe(`lifetime= takes manual (somebody removes it), owner (the process that made it is gone and nobody
 else has it), last-user (nobody has it any more), or ttl=30m (nobody used it for as long); owner and last-user take a grace
-period: owner,grace=5s. pin=true keeps what it is set on from ending by itself. What a directory says holds below it where
+period: owner,grace=5s. pin=true keeps what it is set on from ending by itself. zero=true overwrites the memory of regions with
+zeros when they end. What a directory says holds below it where
 nothing nearer says something else; KEY=inherit takes back what was said.`,
-			"shmfs set /mnt/shm/jobs lifetime=owner", "shmfs set /mnt/shm/jobs/result pin=true"),
+			"shmfs set /mnt/shm/jobs lifetime=owner", "shmfs set /mnt/shm/jobs/result pin=true",
+			"shmfs set /mnt/shm/keys zero=true"),
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 2 {
 				return usageError("see shmfs set --help", "shmfs set needs a path and a setting such as lifetime=owner")
