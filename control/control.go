@@ -91,6 +91,7 @@ func New(s Sources) fs.VirtualDir {
 		{"events", snapshot(d.events), nil},
 		{"limits", limitsFile{d}, nil},
 		{gcName, gcFile{d}, nil},
+		{sessionsName, snapshot(d.sessions), nil},
 		{"config", configFile{d}, nil},
 	}
 	return d

@@ -68,6 +68,10 @@ func documentedKeys(t *testing.T, text map[string]string) {
 		keys["gc"] = append(keys["gc"], key)
 	}
 	keys["events"] = append(keys["events"], EventKinds()...)
+	for field := range reflect.TypeFor[Session]().Fields() {
+		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		keys["sessions"] = append(keys["sessions"], key)
+	}
 	s.arena.usageErr = errors.New("gone")
 	for key := range s.flat(t, "health").All() {
 		keys["health"] = append(keys["health"], key)

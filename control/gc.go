@@ -36,11 +36,7 @@ func writeCare(p *pairs, x *regions.Care) {
 	p.add("state", string(x.State))
 	p.add("owner_pid", strconv.FormatUint(uint64(x.Owner), 10))
 	p.add("owner_gone", strconv.FormatBool(x.Gone))
-	deadline := "-"
-	if !x.Deadline.IsZero() {
-		deadline = x.Deadline.UTC().Format(time.RFC3339Nano)
-	}
-	p.add("deadline", deadline)
+	p.add("deadline", timeOrDash(x.Deadline))
 	p.add("tries", strconv.Itoa(x.Tries))
 	p.add("reason", x.Reason)
 	p.end()

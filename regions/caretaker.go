@@ -60,7 +60,8 @@ type care struct {
 	lifetime Lifetime
 	state    CareState
 	owner    uint32
-	gone     bool // its owner is
+	since    time.Duration // an uptime at which the owner was there
+	gone     bool          // its owner is
 	watched  bool
 	cancel   func()
 	seen     time.Time // for the first time
@@ -116,7 +117,7 @@ func (c *Caretaker) look(ctx context.Context) {
 	regions, below := c.m.lives.take()
 	for dir := range below {
 		c.m.Arena.Walk(ctx, dir, func(it Item) error {
-			if it.Attr.IsRegion() {
+			if it.Attr.IsRegion() || it.Attr.IsDir() {
 				c.review(it.Attr.Node, false)
 			}
 			return nil
@@ -132,11 +133,16 @@ func (c *Caretaker) review(n NodeID, gone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a, err := c.m.Arena.Getattr(n)
+	if x := c.cares[n]; err == nil && a.IsDir() || x != nil && x.lifetime.Kind == Session {
+		c.reviewSession(n, gone)
+		return
+	}
 	l, pinned := Lifetime{}, false
 	if err == nil && a.IsRegion() && a.Nlink > 0 {
 		l, pinned = c.m.LifetimeOf(n)
 	}
-	if l.Kind == Manual {
+	c.used(n)
+	if l.Kind == Manual || l.Kind == Session {
 		c.drop(n)
 		return
 	}
@@ -145,13 +151,10 @@ func (c *Caretaker) review(n NodeID, gone bool) {
 		x = &care{node: n, seen: c.m.now(), index: -1}
 		c.cares[n] = x
 	}
-	if gone && !x.gone {
-		x.gone = true
-		c.tell(events.OwnerGone, x, fmt.Sprintf("process %d is gone", x.owner))
-	}
 	if x.lifetime.Kind != l.Kind {
 		c.unwatch(x)
 	}
+	c.hand(x, gone)
 	x.lifetime, x.tries = l, 0
 	c.plan(x, pinned)
 }
@@ -189,15 +192,13 @@ func (c *Caretaker) ownerGone(x *care) bool {
 		c.schedule(x, time.Time{})
 		return false
 	}
-	r, err := c.m.Arena.Record(x.node)
-	if err != nil || r.PID == 0 || r.Uptime == 0 {
+	if x.owner == 0 || x.since == 0 {
 		x.state, x.reason = CareUnknown, "nobody knows which process made it: it ends as if it were manual"
 		c.schedule(x, time.Time{})
 		return false
 	}
-	x.owner = r.PID
 	n := x.node
-	cancel, alive, err := c.processes.Watch(r.PID, r.Uptime, func() { c.m.lives.orphaned(n) })
+	cancel, alive, err := c.processes.Watch(x.owner, x.since, func() { c.m.lives.orphaned(n) })
 	switch {
 	case err != nil:
 		x.state, x.reason = CareUnwatched, err.Error()
@@ -265,6 +266,10 @@ func (c *Caretaker) work(ctx context.Context) (next time.Time, ok bool) {
 
 // settle ends a region at its deadline, or sets another one.
 func (c *Caretaker) settle(x *care) {
+	if x.lifetime.Kind == Session {
+		c.settleSession(x)
+		return
+	}
 	if x.state == CareUnwatched {
 		tries := x.tries
 		c.plan(x, false)

@@ -21,6 +21,11 @@ type Care struct {
 	Reason   string
 }
 
+func (x *care) shown() Care {
+	return Care{Node: x.node, Lifetime: x.lifetime, State: x.state, Owner: x.owner, Gone: x.gone, Deadline: x.deadline,
+		Tries: x.tries, Reason: x.reason}
+}
+
 // Sums answers counts.
 func (c *Caretaker) Sums() CareSums {
 	c.mu.Lock()
@@ -43,8 +48,7 @@ func (c *Caretaker) Cares() []Care {
 	c.mu.Lock()
 	all := make([]Care, 0, len(c.cares))
 	for _, x := range c.cares {
-		all = append(all, Care{Node: x.node, Lifetime: x.lifetime, State: x.state, Owner: x.owner, Gone: x.gone,
-			Deadline: x.deadline, Tries: x.tries, Reason: x.reason})
+		all = append(all, x.shown())
 	}
 	c.mu.Unlock()
 	for i := range all {

@@ -28,6 +28,8 @@ type saying struct {
 	hasPin      bool
 	zero        bool
 	hasZero     bool
+	session     sessionSaying
+	owner       ownerSaying
 }
 
 func newLives() *lives {
@@ -85,6 +87,7 @@ func (l *lives) moved(m *Manager, r *Rename) {
 		switch {
 		case err != nil:
 		case a.IsDir():
+			l.changed(a.Node)
 			l.changedBelow(a.Node)
 		default:
 			l.changed(a.Node)
@@ -155,6 +158,10 @@ func (s saying) with(name, value string) (saying, error) {
 	case ZeroXattr:
 		s.zero, err = parseFlag("zero", value)
 		s.hasZero = true
+	case SessionXattr:
+		s.session, err = parseSession(value)
+	case OwnerXattr:
+		s.owner, err = parseOwner(value)
 	}
 	return s, err
 }
@@ -166,7 +173,12 @@ func (m *Manager) nearest(node NodeID, says func(*saying) bool) (saying, bool) {
 			return s, true
 		}
 	}
-	for dir := NodeID(m.accounts.Home(accounts.Node(node))); ; dir = m.Parent(dir) {
+	return m.above(m.home(node), says)
+}
+
+// above answers what is said first by a directory, or by those above it.
+func (m *Manager) above(dir NodeID, says func(*saying) bool) (saying, bool) {
+	for ; ; dir = m.Parent(dir) {
 		if s, ok := m.lives.of(dir); ok && says(&s) {
 			return s, true
 		}
@@ -175,6 +187,9 @@ func (m *Manager) nearest(node NodeID, says func(*saying) bool) (saying, bool) {
 		}
 	}
 }
+
+// home answers a directory that a region has a name in.
+func (m *Manager) home(node NodeID) NodeID { return NodeID(m.accounts.Home(accounts.Node(node))) }
 
 // restoreLife takes what a directory's attributes say.
 func (m *Manager) restoreLife(dir NodeID) { m.lives.say(dir, m.readSaying(dir)) }
@@ -193,6 +208,9 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 	if err != nil {
 		return err
 	}
+	if err := m.mayLive(&a, name, value); err != nil {
+		return err
+	}
 	if !a.IsDir() && !a.IsRegion() {
 		return &Refusal{Code: NotPermitted, Reason: name + " is for regions and directories", Remedy: "set it on one"}
 	}
@@ -203,9 +221,8 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 	if a.IsDir() {
 		m.restoreLife(node)
 		m.lives.changedBelow(node)
-	} else {
-		m.lives.changed(node)
 	}
+	m.lives.changed(node)
 	return nil
 }
 

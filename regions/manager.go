@@ -26,6 +26,7 @@ type Manager struct {
 	endMu    sync.Mutex // one end after the other; above all other locks
 	names    nameLocks
 	uptime   func() time.Duration // of the system
+	alive    func(pid uint32, uptime time.Duration) bool
 	now      func() time.Time
 	adoption adoption
 	size     headroom
@@ -46,7 +47,8 @@ var _ Arena = (*Manager)(nil)
 func NewManager(a Arena) *Manager {
 	m := &Manager{Arena: a, books: newBooks(time.Now()), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
 		accounts: accounts.New(pageSize, accounts.Node(RootNode)), events: events.New(0, nil),
-		lives: newLives(), wipes: newWiper(), ender: nobody{}, uptime: func() time.Duration { return 0 }}
+		lives: newLives(), wipes: newWiper(), ender: nobody{}, uptime: func() time.Duration { return 0 },
+		alive: func(uint32, time.Duration) bool { return true }}
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
 	if p, ok := a.(UseProber); ok {
@@ -104,6 +106,7 @@ func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFl
 	case SettingXattr(name):
 		return m.set(node, name, append([]byte{}, value...), store)
 	case LifeXattr(name):
+		value = m.complete(name, value)
 		return m.setLife(node, name, append([]byte{}, value...), store)
 	}
 	return store()

@@ -139,7 +139,7 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err e
 		return
 	}
 	m.books.made(a)
-	if a.IsRegion() {
+	if a.IsRegion() || a.IsDir() {
 		m.lives.changed(a.Node)
 	}
 	if a.IsRegion() && !m.Properties().Labels {
@@ -264,6 +264,7 @@ func (m *Manager) unlinked(a *Attr, dir NodeID) {
 	} else if a.Nlink == 0 {
 		m.accounts.DirectoryRemoved(n)
 		m.lives.forget(a.Node)
+		m.lives.changed(a.Node)
 	}
 }
 

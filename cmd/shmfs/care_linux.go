@@ -34,6 +34,7 @@ func (s *serving) keepHouse() {
 		s.log.Error("owners cannot be watched", "reason", err.Error())
 	}
 	s.manager.SetUptime(processes.Boot)
+	s.manager.SetAlive(processes.Alive)
 	s.caretaker = regions.NewCaretaker(s.manager, watched{w})
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -40,8 +39,7 @@ nothing nearer says something else; KEY=inherit takes back what was said.`,
 }
 
 func setLife(ctx context.Context, sh *shell, path string, settings []string) error {
-	type change struct{ attribute, value string }
-	var all []change
+	var all []setting
 	for _, s := range settings {
 		key, value, ok := strings.Cut(s, "=")
 		attribute := attributeOf(key)
@@ -51,19 +49,14 @@ func setLife(ctx context.Context, sh *shell, path string, settings []string) err
 		if _, err := regions.ParseLifetime(value); key == "lifetime" && value != inherit && err != nil {
 			return usageError("see shmfs set --help", "%v", err)
 		}
-		all = append(all, change{attribute, value})
+		all = append(all, setting{attribute, value})
 	}
 	at, err := sh.open(ctx, path)
 	if err != nil {
 		return err
 	}
 	_, err = ask(ctx, path, func() (struct{}, error) {
-		for _, x := range all {
-			if err := setAttribute(filepath.Join(at.Mountpoint, at.path), x.attribute, x.value); err != nil {
-				return struct{}{}, fmt.Errorf("%s=%s: %w", x.attribute, x.value, err)
-			}
-		}
-		return struct{}{}, nil
+		return struct{}{}, at.setAll(filepath.Join(at.Mountpoint, at.path), at.path, all)
 	})
 	return err
 }

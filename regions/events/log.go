@@ -24,12 +24,13 @@ const (
 	InUse           Kind = "in_use"
 	EndFailed       Kind = "end_failed"
 	Zeroed          Kind = "zeroed"
+	SessionEnded    Kind = "session_ended"
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, InUse, EndFailed,
-		Zeroed}
+		Zeroed, SessionEnded}
 }
 
 // Event is one thing that happened. What is not known, or means nothing, is zero.

@@ -113,6 +113,31 @@ func (w *Watcher) open(pid int32, at time.Duration) (*process, error) {
 	return p, nil
 }
 
+// Alive reports whether the process still lives that had the number pid at a time since boot. It asks for no descriptor
+// but for a moment; where it cannot be told, it does.
+func Alive(pid uint32, at time.Duration) bool {
+	fd, err := unix.PidfdOpen(int(pid), 0)
+	if err != nil {
+		return err != unix.ESRCH && err != unix.EINVAL
+	}
+	defer unix.Close(fd)
+	started, err := startOf(int32(pid))
+	if err == ErrGone || err == nil && started > at {
+		return false
+	}
+	return unix.PidfdSendSignal(fd, 0, nil, 0) != unix.ESRCH && !zombie(int32(pid))
+}
+
+// zombie reports whether a process has ended, and its parent has not yet waited for it (proc_pid_stat(5), field 3).
+func zombie(pid int32) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/stat")
+	if err != nil {
+		return true
+	}
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	return len(fields) > 0 && (fields[0] == "Z" || fields[0] == "X")
+}
+
 // tick is the unit of start times in /proc: USER_HZ is 100 on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
