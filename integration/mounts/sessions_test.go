@@ -18,7 +18,7 @@ func TestSessions(t *testing.T) {
 	m := serve(t, "--size=64M")
 	all := m.setLife(t, "sessions", "lifetime", "session,ttl=1h")
 	path := func(name string) string { return filepath.Join(all, name) }
-	supervisor := maker(t, "")
+	supervisor := maker(t, "true")
 	pid := fmt.Sprint(supervisor.Process.Pid)
 	if r := shmfs(t, "session", "new", path("a"), "--owner", pid, "--limit", "1M"); r.code != exitOK {
 		t.Fatalf("new: %+v", r)
@@ -63,9 +63,9 @@ func TestSessions(t *testing.T) {
 	if r := shmfs(t, "session", "end", path("b")); r.code != exitOK || !gone(path("b")) {
 		t.Errorf("end: %+v, gone: %v", r, gone(path("b")))
 	}
-	if !m.told(t, "session_ended", "sessions/a") || !m.told(t, "session_ended", "sessions/b") {
-		t.Error("the ends are not told")
-	}
+	m.waitFor(t, "the ends in the events", func() bool {
+		return m.told(t, "session_ended", "sessions/a") && m.told(t, "session_ended", "sessions/b")
+	})
 	if names, err := os.ReadDir(all); err != nil || len(names) > 0 {
 		t.Errorf("left: %v (%v)", names, err)
 	}
@@ -117,7 +117,7 @@ func TestHandOver(t *testing.T) {
 	m := serve(t, "--size=64M")
 	dir := m.setLife(t, "jobs", "lifetime", "owner,grace=0")
 	region := filepath.Join(dir, "r")
-	heir := maker(t, "")
+	heir := maker(t, "true")
 	made := maker(t, "echo > "+region)
 	if r := shmfs(t, "chown", "--owner", fmt.Sprint(heir.Process.Pid), region); r.code != exitOK {
 		t.Fatalf("chown: %+v", r)
