@@ -43,7 +43,8 @@ type Config struct {
 	// DirectoryLimit is what directories may hold that have no limits of their own, as ParseDirectoryLimits reads it.
 	DirectoryLimit string
 
-	Zero bool // regions are overwritten at their end, where no directory says it
+	Guard regions.Guard // where no directory says it
+	Zero  bool          // regions are overwritten at their end, where no directory says it
 
 	OnCrashLoop CrashLoop
 }

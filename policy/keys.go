@@ -81,6 +81,13 @@ func Keys() []Key {
 			Help: "Whether the memory of a region is overwritten at its end where no directory says it.",
 			get:  func(c *Config) string { return strconv.FormatBool(c.Zero) },
 			set:  func(c *Config, s string) error { return setSwitch(&c.Zero, "zero", s) }},
+		{Name: "guard", Live: true, Values: "off, user, process",
+			Help: "Who may remove or shrink a region, beside what modes say, where no directory says it.",
+			get:  func(c *Config) string { return c.Guard.String() },
+			set: func(c *Config, s string) (err error) {
+				c.Guard, err = regions.ParseGuard(s)
+				return err
+			}},
 		{Name: "ephemeral", Kind: Switch, Values: "true, false",
 			Help: "Whether the memory is returned as soon as the server ends, however it ends.",
 			get:  func(c *Config) string { return strconv.FormatBool(c.Ephemeral) },

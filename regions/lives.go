@@ -30,6 +30,9 @@ type saying struct {
 	hasZero     bool
 	session     sessionSaying
 	owner       ownerSaying
+	guard       Guard
+	hasGuard    bool
+	sealed      bool // of a region
 }
 
 func newLives() *lives {
@@ -162,6 +165,11 @@ func (s saying) with(name, value string) (saying, error) {
 		s.session, err = parseSession(value)
 	case OwnerXattr:
 		s.owner, err = parseOwner(value)
+	case GuardXattr:
+		s.guard, err = ParseGuard(value)
+		s.hasGuard = true
+	case SealXattr:
+		s.sealed, err = parseFlag("sealed", value)
 	}
 	return s, err
 }
@@ -213,6 +221,9 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 	}
 	if !a.IsDir() && !a.IsRegion() {
 		return &Refusal{Code: NotPermitted, Reason: name + " is for regions and directories", Remedy: "set it on one"}
+	}
+	if name == SealXattr {
+		return m.setSeal(node, value, store)
 	}
 	if err := store(); err != nil {
 		return err

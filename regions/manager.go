@@ -21,7 +21,8 @@ type Manager struct {
 	events   *events.Log
 	lives    *lives
 	wipes    *wiper
-	zeroAll  atomic.Bool // whether regions are overwritten where no directory says it
+	guard    atomic.Uint32 // where no directory says it
+	zeroAll  atomic.Bool   // whether regions are overwritten where no directory says it
 	ender    Ender
 	endMu    sync.Mutex // one end after the other; above all other locks
 	names    nameLocks
@@ -124,9 +125,21 @@ func (m *Manager) Removexattr(node NodeID, name string) error {
 	return store()
 }
 
-// Opened takes note that a descriptor of a region is handed out: Stale if the region is just ending.
+// Opened takes note that a descriptor of a region is handed out: Stale if the region is just ending, NotPermitted if it is
+// sealed and the descriptor is for writing.
 func (m *Manager) Opened(node NodeID, access Access) error {
-	if !m.users.opened(node, access&WriteAccess != 0) {
+	writer := access&WriteAccess != 0
+	if writer {
+		if err := m.mayWrite(node); err != nil {
+			return err
+		}
+	}
+	if !m.users.opened(node, writer) {
+		if writer {
+			if err := m.mayWrite(node); err != nil {
+				return err // sealed just now
+			}
+		}
 		return Stale
 	}
 	m.books.touched(node, m.now())

@@ -36,6 +36,12 @@ func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
+	if c.Set&SetSize != 0 {
+		if err := m.mayWrite(node); err != nil {
+			back()
+			return Attr{}, err
+		}
+	}
 	if c.Set&SetSize == 0 {
 		a, err := m.Arena.Setattr(node, c)
 		if err != nil {

@@ -65,6 +65,8 @@ func (m *Manager) mayLive(a *Attr, name string, value []byte) error {
 	case name == SessionXattr && (!a.IsDir() || !m.inSessions(a.Node)):
 		return &Refusal{Code: NotPermitted, Reason: name + " is for sessions: directories in one of lifetime session",
 			Remedy: "shmfs set DIRECTORY lifetime=session, and make sessions in it with mkdir"}
+	case name == SealXattr && !a.IsRegion():
+		return &Refusal{Code: NotPermitted, Reason: name + " is for regions", Remedy: "seal the regions in it"}
 	case name == OwnerXattr && s.owner.directory && a.IsDir():
 		return &Refusal{Code: Invalid, Reason: "a directory is handed to a process", Remedy: "write the number of one"}
 	case name == OwnerXattr && !s.owner.directory && !m.alive(s.owner.pid, s.owner.since):

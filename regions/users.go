@@ -28,6 +28,8 @@ type userShard struct {
 	users map[NodeID]*user
 	// ending has the regions whose end has begun: they cannot be opened any more.
 	ending map[NodeID]struct{}
+	// sealed has regions that were sealed since the server started: they cannot be opened for writing.
+	sealed map[NodeID]struct{}
 }
 
 type user struct {
@@ -52,12 +54,15 @@ type Use struct {
 	InUse          bool // open or mapped
 }
 
-// opened answers false for a region whose end has begun.
+// opened answers false for a region whose end has begun, and to writers for one that was sealed.
 func (u *users) opened(n NodeID, writer bool) bool {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ending := s.ending[n]; ending {
+		return false
+	}
+	if _, sealed := s.sealed[n]; sealed && writer {
 		return false
 	}
 	x := s.users[n]

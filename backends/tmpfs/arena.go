@@ -59,6 +59,8 @@ var (
 	_ regions.Pather     = (*Arena)(nil)
 	_ regions.Surveyor   = (*Arena)(nil)
 	_ regions.Pinner     = (*Arena)(nil)
+
+	_ regions.WriteProber = (*Arena)(nil)
 )
 
 // Close gives up the arena's descriptors. Its memory stays with its mount.

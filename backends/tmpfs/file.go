@@ -47,13 +47,20 @@ func (a *Arena) Descriptor(n regions.NodeID, path bool) (int, error) {
 
 // InUse asks with a lease: a write lease is refused while there is any other open or mapping (fcntl(2), F_SETLEASE;
 // Linux fs/locks.c, check_conflicting_open). It is given back at once, by the close.
-func (a *Arena) InUse(n regions.NodeID) (bool, error) {
+func (a *Arena) InUse(n regions.NodeID) (bool, error) { return a.leased(n, unix.F_WRLCK) }
+
+// Written asks with a read lease, which is refused while there is an open for writing, or a mapping that came from one
+// (Linux include/linux/fs.h, inode_is_open_for_write).
+func (a *Arena) Written(n regions.NodeID) (bool, error) { return a.leased(n, unix.F_RDLCK) }
+
+// leased reports whether a lease is refused.
+func (a *Arena) leased(n regions.NodeID, kind int) (bool, error) {
 	fd, err := a.open(n, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW)
 	if err != nil {
 		return false, code(err)
 	}
 	defer unix.Close(fd)
-	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_WRLCK)
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, kind)
 	if err == unix.EAGAIN {
 		return true, nil
 	}

@@ -39,11 +39,12 @@ func (s *serving) keepHouse() {
 }
 
 // rulingKeys are those that rule takes.
-var rulingKeys = []string{"zero"}
+var rulingKeys = []string{"zero", "guard"}
 
 // rule puts into effect what a configuration says of lives and ends.
 func (s *serving) rule(c policy.Config) {
 	s.manager.SetZero(c.Zero)
+	s.manager.SetGuard(c.Guard)
 }
 
 // newWatcher makes what watches owners: a quarter of the descriptors that the server may have is for that.
