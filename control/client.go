@@ -128,6 +128,20 @@ func (c *Client) Sessions() ([]Session, error) {
 	return ReadSessions(bytes.NewReader(b))
 }
 
+// Shares reads `shares`.
+func (c *Client) Shares() ([]Share, error) {
+	b, err := os.ReadFile(c.path(sharesName))
+	if err != nil {
+		return nil, err
+	}
+	return ReadShares(bytes.NewReader(b))
+}
+
+// Share gives a region a second name for readers. Refusals are as those of Set.
+func (c *Client) Share(region, name string) error {
+	return c.change(sharesName, "read-only "+word(region)+" "+word(name)+"\n")
+}
+
 // Collect writes a command to `gc`: run, orphans, or path= with a path. Refusals are as those of Set.
 func (c *Client) Collect(command string) error { return c.change(gcName, command+"\n") }
 

@@ -92,6 +92,7 @@ func New(s Sources) fs.VirtualDir {
 		{"limits", limitsFile{d}, nil},
 		{gcName, gcFile{d}, nil},
 		{sessionsName, snapshot(d.sessions), nil},
+		{sharesName, sharesFile{d}, nil},
 		{"config", configFile{d}, nil},
 	}
 	return d
@@ -132,6 +133,8 @@ var (
 	_ fs.VirtualWriter = configFile{}
 	_ fs.VirtualFile   = limitsFile{}
 	_ fs.VirtualWriter = limitsFile{}
+	_ fs.VirtualFile   = sharesFile{}
+	_ fs.VirtualWriter = sharesFile{}
 	_ fs.VirtualDir    = usageDir{}
 )
 

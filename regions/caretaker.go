@@ -118,7 +118,7 @@ func (c *Caretaker) look(ctx context.Context) {
 	for dir := range below {
 		c.m.Arena.Walk(ctx, dir, func(it Item) error {
 			if it.Attr.IsRegion() || it.Attr.IsDir() {
-				c.review(it.Attr.Node, false)
+				c.review(it.Attr.Node, nil)
 			}
 			return nil
 		})
@@ -128,8 +128,8 @@ func (c *Caretaker) look(ctx context.Context) {
 	}
 }
 
-// review looks at one region: what its lifetime is, and when it is over.
-func (c *Caretaker) review(n NodeID, gone bool) {
+// review looks at one region: what its lifetime is, and when it is over. Gone are processes that ended since.
+func (c *Caretaker) review(n NodeID, gone []process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a, err := c.m.Arena.Getattr(n)
@@ -197,8 +197,8 @@ func (c *Caretaker) ownerGone(x *care) bool {
 		c.schedule(x, time.Time{})
 		return false
 	}
-	n := x.node
-	cancel, alive, err := c.processes.Watch(x.owner, x.since, func() { c.m.lives.orphaned(n) })
+	n, owner := x.node, process{x.owner, x.since}
+	cancel, alive, err := c.processes.Watch(x.owner, x.since, func() { c.m.lives.orphaned(n, owner) })
 	switch {
 	case err != nil:
 		x.state, x.reason = CareUnwatched, err.Error()

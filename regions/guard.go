@@ -114,13 +114,25 @@ func (m *Manager) seal(node NodeID, store func() error) error {
 	return nil
 }
 
-// mayWrite refuses to write to what is sealed.
-func (m *Manager) mayWrite(node NodeID) error {
-	if m.books.isPlain(node) {
+// mayOpen refuses to write to what is sealed or a share, and to open a share of what is gone. Of most regions it is known
+// that they are neither.
+func (m *Manager) mayOpen(node NodeID, writer bool) error {
+	if m.books.isFree(node) {
 		return nil
+	}
+	a, err := m.Arena.Getattr(node)
+	if err != nil {
+		return err
+	}
+	if a.Source != NoNode {
+		return m.mayOpenShare(&a, writer)
 	}
 	v, err := m.Arena.Getxattr(node, SealXattr)
 	if sealed, bad := parseFlag("sealed", string(v)); err != nil || bad != nil || !sealed {
+		m.books.setFree(node, true)
+		return nil
+	}
+	if !writer {
 		return nil
 	}
 	return &Refusal{Code: NotPermitted, Reason: "it is sealed: nobody may write to it",

@@ -15,7 +15,7 @@ type lives struct {
 
 	mu       sync.Mutex // guards the rest; taken alone
 	said     map[NodeID]saying
-	regions  map[NodeID]bool // to be looked at; true: its owner is gone
+	regions  map[NodeID][]process // to be looked at, and which owners of it are gone
 	below    map[NodeID]struct{}
 	anything chan struct{} // holds one token while there is something
 }
@@ -36,7 +36,7 @@ type saying struct {
 }
 
 func newLives() *lives {
-	return &lives{said: map[NodeID]saying{}, regions: map[NodeID]bool{}, below: map[NodeID]struct{}{},
+	return &lives{said: map[NodeID]saying{}, regions: map[NodeID][]process{}, below: map[NodeID]struct{}{},
 		anything: make(chan struct{}, 1)}
 }
 
@@ -54,16 +54,16 @@ func (l *lives) changed(n NodeID) {
 	}
 	l.mu.Lock()
 	if _, known := l.regions[n]; !known {
-		l.regions[n] = false
+		l.regions[n] = nil
 	}
 	l.mu.Unlock()
 	l.wake()
 }
 
-// orphaned asks to look at a region whose owner is gone.
-func (l *lives) orphaned(n NodeID) {
+// orphaned asks to look at a region whose owner is gone, or was when it was handed on.
+func (l *lives) orphaned(n NodeID, owner process) {
 	l.mu.Lock()
-	l.regions[n] = true
+	l.regions[n] = append(l.regions[n], owner)
 	l.mu.Unlock()
 	l.wake()
 }
@@ -99,11 +99,11 @@ func (l *lives) moved(m *Manager, r *Rename) {
 }
 
 // take answers what is to be looked at.
-func (l *lives) take() (regions map[NodeID]bool, below map[NodeID]struct{}) {
+func (l *lives) take() (regions map[NodeID][]process, below map[NodeID]struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	regions, below = l.regions, l.below
-	l.regions, l.below = map[NodeID]bool{}, map[NodeID]struct{}{}
+	l.regions, l.below = map[NodeID][]process{}, map[NodeID]struct{}{}
 	return regions, below
 }
 

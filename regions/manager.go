@@ -22,6 +22,7 @@ type Manager struct {
 	lives    *lives
 	wipes    *wiper
 	guard    atomic.Uint32 // where no directory says it
+	sharing  atomic.Bool   // whether regions can be shared
 	zeroAll  atomic.Bool   // whether regions are overwritten where no directory says it
 	ender    Ender
 	endMu    sync.Mutex // one end after the other; above all other locks
@@ -107,6 +108,7 @@ func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFl
 	case SettingXattr(name):
 		return m.set(node, name, append([]byte{}, value...), store)
 	case LifeXattr(name):
+		m.books.setFree(node, false)
 		value = m.complete(name, value)
 		return m.setLife(node, name, append([]byte{}, value...), store)
 	}
@@ -129,16 +131,12 @@ func (m *Manager) Removexattr(node NodeID, name string) error {
 // sealed and the descriptor is for writing.
 func (m *Manager) Opened(node NodeID, access Access) error {
 	writer := access&WriteAccess != 0
-	if writer {
-		if err := m.mayWrite(node); err != nil {
-			return err
-		}
+	if err := m.mayOpen(node, writer); err != nil {
+		return err
 	}
 	if !m.users.opened(node, writer) {
-		if writer {
-			if err := m.mayWrite(node); err != nil {
-				return err // sealed just now
-			}
+		if err := m.mayOpen(node, writer); err != nil {
+			return err // sealed just now
 		}
 		return Stale
 	}

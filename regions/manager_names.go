@@ -8,6 +8,9 @@ import (
 
 // typeOf answers what a node is to the accounts.
 func typeOf(a *Attr) accounts.Type {
+	if a.Source != NoNode {
+		return accounts.Other // what it shows counts where that is
+	}
 	switch a.Type() {
 	case TypeRegular:
 		return accounts.Region
@@ -17,7 +20,12 @@ func typeOf(a *Attr) accounts.Type {
 	return accounts.Other
 }
 
-func seen(a *Attr) accounts.Seen { return accounts.Seen{Size: a.Size, Resident: a.Resident()} }
+func seen(a *Attr) accounts.Seen {
+	if a.Source != NoNode {
+		return accounts.Seen{}
+	}
+	return accounts.Seen{Size: a.Size, Resident: a.Resident()}
+}
 
 func owner(a *Attr, pid uint32) accounts.Owner {
 	return accounts.Owner{User: a.UID, Group: a.GID, Process: pid}

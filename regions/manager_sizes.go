@@ -9,7 +9,7 @@ func (m *Manager) Getattr(node NodeID) (Attr, error) {
 	n := accounts.Node(node)
 	seq := m.accounts.Sequence(n)
 	a, err := m.Arena.Getattr(node)
-	if err != nil || !a.IsRegion() {
+	if err != nil || !a.IsRegion() || a.Source != NoNode {
 		return a, err
 	}
 	m.books.seen(&a)
@@ -37,7 +37,7 @@ func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
 		return Attr{}, err
 	}
 	if c.Set&SetSize != 0 {
-		if err := m.mayWrite(node); err != nil {
+		if err := m.mayOpen(node, true); err != nil {
 			back()
 			return Attr{}, err
 		}

@@ -2,6 +2,7 @@ package regions
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,18 +95,24 @@ func (m *Manager) OwnerOf(node NodeID) (pid uint32, since time.Duration) {
 	return r.PID, r.Uptime
 }
 
-// hand looks whose a region is now. Gone says that the owner is gone whom it had before.
-func (c *Caretaker) hand(x *care, gone bool) {
-	pid, since := c.m.OwnerOf(x.node)
-	c.handTo(x, pid, since, gone)
+// process is one process: a number may be another one's later.
+type process struct {
+	pid   uint32
+	since time.Duration // an uptime at which it was there
 }
 
-func (c *Caretaker) handTo(x *care, pid uint32, since time.Duration, gone bool) {
-	if x.owner != pid || x.since != since {
+// hand looks whose a region is now. Gone are processes that ended.
+func (c *Caretaker) hand(x *care, gone []process) {
+	pid, since := c.m.OwnerOf(x.node)
+	c.handTo(x, process{pid, since}, gone)
+}
+
+func (c *Caretaker) handTo(x *care, to process, gone []process) {
+	if to != (process{x.owner, x.since}) {
 		c.unwatch(x)
-		x.owner, x.since, x.gone, gone = pid, since, false, false
+		x.owner, x.since, x.gone = to.pid, to.since, false
 	}
-	if gone && !x.gone {
+	if slices.Contains(gone, to) && !x.gone {
 		x.gone = true
 		c.tell(events.OwnerGone, x, fmt.Sprintf("process %d is gone", x.owner))
 	}

@@ -78,7 +78,7 @@ func (m *Manager) sessionOf(region NodeID) NodeID {
 }
 
 // reviewSession looks at a directory: whether it is a session, and when that is over.
-func (c *Caretaker) reviewSession(n NodeID, gone bool) {
+func (c *Caretaker) reviewSession(n NodeID, gone []process) {
 	l, s, ok := c.m.sessionAt(n)
 	if a, err := c.m.Arena.Getattr(n); !ok || err != nil || a.Nlink == 0 {
 		c.drop(n)
@@ -90,7 +90,7 @@ func (c *Caretaker) reviewSession(n NodeID, gone bool) {
 		c.cares[n] = x
 	}
 	x.lifetime, x.tries, x.reason = l, 0, ""
-	c.handTo(x, s.owner.pid, s.owner.since, gone)
+	c.handTo(x, process{s.owner.pid, s.owner.since}, gone)
 	now := c.m.now()
 	switch {
 	case s.session.end:
@@ -127,7 +127,7 @@ func (c *Caretaker) used(region NodeID) {
 // settleSession ends a session at its deadline, or sets another one.
 func (c *Caretaker) settleSession(x *care) {
 	if x.state == CareUnwatched {
-		c.reviewSession(x.node, false)
+		c.reviewSession(x.node, nil)
 		return
 	}
 	now := c.m.now()

@@ -134,6 +134,9 @@ func TestHandOver(t *testing.T) {
 	})
 	e.people.die(7)
 	time.Sleep(short)
+	if !e.there(dir, "a") {
+		t.Error("a ended with its maker")
+	}
 	e.people.die(8)
 	within(t, "end of a", func() bool { return !e.there(dir, "a") })
 	for _, name := range []string{"b", "own"} {

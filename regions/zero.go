@@ -63,7 +63,7 @@ func (m *Manager) zeroes(node NodeID) bool {
 // markZero takes note that a region lost its last name, while it is known in which directory. What is said is stored with
 // the region, so that it also holds in the next server, which does not know the directory.
 func (m *Manager) markZero(a *Attr, dir NodeID, name string) {
-	if a.Node == NoNode || a.Nlink > 0 || !a.IsRegion() || !m.zeroes(a.Node) {
+	if a.Node == NoNode || a.Nlink > 0 || !a.IsRegion() || a.Source != NoNode || !m.zeroes(a.Node) {
 		return
 	}
 	m.books.setPlain(a.Node, false)
@@ -84,7 +84,7 @@ func (m *Manager) takeToZero(node NodeID) bool {
 		return true
 	}
 	a, err := m.Arena.Getattr(node)
-	if err != nil || a.Nlink > 0 || !a.IsRegion() || !m.zeroes(node) {
+	if err != nil || a.Nlink > 0 || !a.IsRegion() || a.Source != NoNode || !m.zeroes(node) {
 		return false
 	}
 	if p, ok := m.Arena.(Pinner); ok {

@@ -33,6 +33,8 @@ type Arena struct {
 
 	pinsMost int // how many pins there may be: a part of what descriptors the process may have
 
+	shares shares
+
 	pinMu sync.Mutex // guards pins and files; taken alone
 	pins  map[regions.NodeID]int
 	files map[regions.NodeID][]int // descriptors of open files, where nodes are reached by place
@@ -61,6 +63,7 @@ var (
 	_ regions.Pinner     = (*Arena)(nil)
 
 	_ regions.WriteProber = (*Arena)(nil)
+	_ regions.Sharer      = (*Arena)(nil)
 )
 
 // Close gives up the arena's descriptors. Its memory stays with its mount.
@@ -71,6 +74,9 @@ func (a *Arena) Close() error {
 		unix.Close(fd)
 	}
 	a.pins = nil
+	if a.shares.root > 0 {
+		unix.Close(a.shares.root)
+	}
 	return unix.Close(a.root)
 }
 

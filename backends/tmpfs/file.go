@@ -28,7 +28,11 @@ func (a *Arena) Open(n regions.NodeID, access regions.Access) (regions.File, err
 	case regions.ReadAccess | regions.WriteAccess:
 		flags = unix.O_RDWR
 	}
-	fd, err := a.open(n, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW)
+	flags |= unix.O_NONBLOCK | unix.O_NOFOLLOW
+	fd, err := a.open(n, flags)
+	if err == nil {
+		fd, err = a.through(n, fd, flags)
+	}
 	if err != nil {
 		return nil, code(err)
 	}
@@ -41,7 +45,11 @@ func (a *Arena) Descriptor(n regions.NodeID, path bool) (int, error) {
 	if path {
 		flags = unix.O_PATH
 	}
-	fd, err := a.open(n, flags|unix.O_NOFOLLOW)
+	flags |= unix.O_NOFOLLOW
+	fd, err := a.open(n, flags)
+	if err == nil {
+		fd, err = a.through(n, fd, flags)
+	}
 	return fd, code(err)
 }
 
@@ -55,7 +63,11 @@ func (a *Arena) Written(n regions.NodeID) (bool, error) { return a.leased(n, uni
 
 // leased reports whether a lease is refused.
 func (a *Arena) leased(n regions.NodeID, kind int) (bool, error) {
-	fd, err := a.open(n, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW)
+	const flags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOFOLLOW
+	fd, err := a.open(n, flags)
+	if err == nil {
+		fd, err = a.through(n, fd, flags)
+	}
 	if err != nil {
 		return false, code(err)
 	}

@@ -27,7 +27,8 @@ func newApp(sh *shell) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
 		Commands: []*cli.Command{
 			mountCommand(sh), umountCommand(sh), upgradeCommand(sh), lsCommand(sh), showCommand(sh), statsCommand(sh),
-			limitsCommand(sh), usageCommand(sh), eventsCommand(sh), setCommand(sh), chownCommand(sh), sealCommand(sh), sessionCommand(sh), gcCommand(sh),
+			limitsCommand(sh), usageCommand(sh), eventsCommand(sh), setCommand(sh), chownCommand(sh), sealCommand(sh), shareCommand(sh), sessionCommand(sh),
+			gcCommand(sh),
 			doctorCommand(sh), fsckCommand(sh), configCommand(sh), versionCommand(sh), completionCommand(sh), manCommand(sh), helpCommand(sh),
 		},
 	}
