@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/shmfs/shmfs/fs"
@@ -128,6 +129,16 @@ func (c *Client) Sessions() ([]Session, error) {
 	return ReadSessions(bytes.NewReader(b))
 }
 
+// History reads `history`: what ended at or below a path, the last one first.
+func (c *Client) History(prefix string) ([]Past, error) {
+	b, err := os.ReadFile(c.path(historyName))
+	if err != nil {
+		return nil, err
+	}
+	all, err := ReadHistory(bytes.NewReader(b))
+	return slices.DeleteFunc(all, func(x Past) bool { return !below(x.Path, strings.Trim(prefix, "/")) }), err
+}
+
 // Shares reads `shares`.
 func (c *Client) Shares() ([]Share, error) {
 	b, err := os.ReadFile(c.path(sharesName))
@@ -142,7 +153,7 @@ func (c *Client) Share(region, name string) error {
 	return c.change(sharesName, "read-only "+word(region)+" "+word(name)+"\n")
 }
 
-// Collect writes a command to `gc`: run, orphans, or path= with a path. Refusals are as those of Set.
+// Collect writes a command to `gc`: run, orphans, runs, run= with the name of one, or path= with a path. Refusals are as those of Set.
 func (c *Client) Collect(command string) error { return c.change(gcName, command+"\n") }
 
 // WouldCollect answers the paths of what a command would end now.

@@ -93,6 +93,7 @@ func New(s Sources) fs.VirtualDir {
 		{gcName, gcFile{d}, nil},
 		{sessionsName, snapshot(d.sessions), nil},
 		{sharesName, sharesFile{d}, nil},
+		{historyName, snapshot(d.history), d.history},
 		{"config", configFile{d}, nil},
 	}
 	return d

@@ -13,7 +13,7 @@ import (
 
 func TestNames(t *testing.T) {
 	s := newStage(t)
-	want := []string{"version", "stats", "regions", "regions.json", "health", "errors", "events", "limits", "gc", "sessions", "shares", "config", "usage"}
+	want := []string{"version", "stats", "regions", "regions.json", "health", "errors", "events", "limits", "gc", "sessions", "shares", "history", "config", "usage"}
 	if n, ok := s.files.Find("usage"); !ok || n.Dir == nil || !slices.Equal(n.Dir.Names(), []string{"directory", "user", "group", "owner"}) {
 		t.Errorf("usage: got %+v, %v", n, ok)
 	}

@@ -80,7 +80,7 @@ func (t *Tree) mayEnd(c Caller, n regions.NodeID, name string) error {
 	if c.UID == t.virtual.owner || c.UID == 0 {
 		return nil
 	}
-	if a, err := t.arena.Getattr(n); err != nil || a.UID == c.UID {
+	if a, err := t.arena.Getattr(n); err != nil || a.UID == c.UID && (name != regions.LabelsXattr || a.IsDir()) {
 		return err
 	}
 	return &regions.Refusal{Code: regions.NotPermitted, Reason: fmt.Sprintf("user %d may not set %s here", c.UID, name),

@@ -43,8 +43,13 @@ type Config struct {
 	// DirectoryLimit is what directories may hold that have no limits of their own, as ParseDirectoryLimits reads it.
 	DirectoryLimit string
 
-	Guard regions.Guard // where no directory says it
-	Zero  bool          // regions are overwritten at their end, where no directory says it
+	Guard       regions.Guard // where no directory says it
+	Labels      string        // as ParseLabelRules reads them
+	Lifetimes   string        // of directories that have none of their own, as ParseDirectoryLifetimes reads them
+	History     int           // regions that are remembered after their end
+	CollectRuns bool          // what is left of runs whose processes are gone ends
+
+	Zero bool // regions are overwritten at their end, where no directory says it
 
 	OnCrashLoop CrashLoop
 }
@@ -144,6 +149,10 @@ func Default() Config {
 		OwnerLimit: NoLimit,
 
 		DirectoryLimit: NoLimit,
+
+		History:   regions.UsualHistory,
+		Labels:    NoLabels,
+		Lifetimes: NoLifetimes,
 
 		OnCrashLoop: CrashLoopEIO,
 	}

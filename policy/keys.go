@@ -34,7 +34,7 @@ const (
 
 // Keys lists the keys in the order in which they are shown.
 func Keys() []Key {
-	return []Key{
+	return append([]Key{
 		{Name: "size", Kind: Number, Live: true, Values: "512M, 8G, 50%, max",
 			Help: "How much memory all regions together may take; a percentage is of the machine's memory.",
 			get:  func(c *Config) string { return c.Size.String() }, set: setSize},
@@ -77,17 +77,6 @@ func Keys() []Key {
 		{Name: "directory_limit", Live: true, Values: "max, tenants/*:2G, models:bytes=10G;regions=100|tenants/*:2G",
 			Help: "What directories may hold that have no limits of their own: by patterns of their paths, the first that fits.",
 			get:  func(c *Config) string { return c.DirectoryLimit }, set: setDirectoryLimit},
-		{Name: "zero", Kind: Switch, Live: true, Values: "true, false",
-			Help: "Whether the memory of a region is overwritten at its end where no directory says it.",
-			get:  func(c *Config) string { return strconv.FormatBool(c.Zero) },
-			set:  func(c *Config, s string) error { return setSwitch(&c.Zero, "zero", s) }},
-		{Name: "guard", Live: true, Values: "off, user, process",
-			Help: "Who may remove or shrink a region, beside what modes say, where no directory says it.",
-			get:  func(c *Config) string { return c.Guard.String() },
-			set: func(c *Config, s string) (err error) {
-				c.Guard, err = regions.ParseGuard(s)
-				return err
-			}},
 		{Name: "ephemeral", Kind: Switch, Values: "true, false",
 			Help: "Whether the memory is returned as soon as the server ends, however it ends.",
 			get:  func(c *Config) string { return strconv.FormatBool(c.Ephemeral) },
@@ -111,7 +100,7 @@ func Keys() []Key {
 			set: func(c *Config, s string) error {
 				return choose(&c.OnCrashLoop, "on_crash_loop", s, CrashLoopEIO, CrashLoopAbort)
 			}},
-	}
+	}, lifeKeys()...)
 }
 
 // limitKey is the limit of each user, group or owner (the process that made a region) that has none of its own.

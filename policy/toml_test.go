@@ -32,6 +32,12 @@ user_limit = "2G"
 group_limit = "bytes=4G,regions=100"
 owner_limit = "max"
 directory_limit = "tenants/*:2G"
+zero = true
+guard = "process"
+labels = "run=env:RUN_ID"
+collect_runs = true
+history = 7
+lifetimes = "jobs/*:owner;grace=2s"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +47,8 @@ directory_limit = "tenants/*:2G"
 		AllowOther: Yes, Keep: true, Mode: 0o700, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
 		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
-		DirectoryLimit: "tenants/*:bytes=2147483648",
+		DirectoryLimit: "tenants/*:bytes=2147483648", Zero: true, Guard: regions.GuardProcess, Labels: "run=env:RUN_ID",
+		CollectRuns: true, History: 7, Lifetimes: "jobs/*:owner;grace=2s",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

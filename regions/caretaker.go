@@ -110,10 +110,14 @@ func (c *Caretaker) begin(ctx context.Context) {
 	if c.m.lives.any.Load() {
 		c.m.lives.changedBelow(RootNode)
 	}
+	c.collectRuns(ctx)
 }
 
 // look looks at what changed.
 func (c *Caretaker) look(ctx context.Context) {
+	if c.m.lives.begins() {
+		c.collectRuns(ctx)
+	}
 	regions, below := c.m.lives.take()
 	for dir := range below {
 		c.m.Arena.Walk(ctx, dir, func(it Item) error {

@@ -85,32 +85,37 @@ type Choice struct {
 	Below NodeID
 	// Orphans means only those whose maker is known, and is gone.
 	Orphans bool
+	// Run means only those of a run.
+	Run string
+	// Runs means only those of runs that made regions there, and none of whose processes lives.
+	Runs bool
 }
 
 // Chosen ranges over the regions that a choice means, pinned ones left out. In use is looked at by who ends them.
 func (c *Caretaker) Chosen(ctx context.Context, want Choice, fn func(NodeID) error) error {
-	alive := map[Record]bool{} // by process and, in steps of a second, when it was seen
+	alive := &living{c, map[process]bool{}}
+	var over map[string]bool
+	if want.Runs {
+		var err error
+		if over, err = c.overRuns(ctx, want.Below, alive); err != nil {
+			return err
+		}
+	}
 	visit := func(n NodeID, r Record) error {
 		if _, pinned := c.m.LifetimeOf(n); pinned {
 			return nil
 		}
 		if want.Orphans {
-			if r.PID == 0 || r.Uptime == 0 {
+			if lives, known := alive.lives(r); lives || !known {
 				return nil
 			}
-			key := Record{PID: r.PID, Uptime: r.Uptime.Truncate(time.Second)}
-			lives, known := alive[key]
-			if !known {
-				cancel, here, err := c.processes.Watch(r.PID, r.Uptime, func() {})
-				if err == nil && here {
-					cancel()
-				}
-				lives = err != nil || here
-				alive[key] = lives
-			}
-			if lives {
-				return nil
-			}
+		}
+		run := ""
+		if want.Runs || want.Run != "" {
+			run = c.m.Labels(n)[RunLabel]
+		}
+		if want.Runs && !over[run] || want.Run != "" && run != want.Run {
+			return nil
 		}
 		return fn(n)
 	}

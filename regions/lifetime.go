@@ -17,7 +17,7 @@ const (
 // LifeXattr reports whether an extended attribute says when, or how, a region ends.
 func LifeXattr(name string) bool {
 	switch name {
-	case LifetimeXattr, PinXattr, ZeroXattr, SessionXattr, OwnerXattr, GuardXattr, SealXattr:
+	case LifetimeXattr, PinXattr, ZeroXattr, SessionXattr, OwnerXattr, GuardXattr, SealXattr, LabelsXattr:
 		return true
 	}
 	return false

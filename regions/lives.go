@@ -11,13 +11,17 @@ import (
 // lives knows what directories say of lifetimes, and which regions somebody shall look at again. While nothing says
 // anything, nobody has to.
 type lives struct {
-	any atomic.Bool // whether a lifetime or a pin was ever set
+	any         atomic.Bool // whether anything was ever said
+	labels      atomic.Bool // whether a directory ever had labels
+	collectRuns atomic.Bool
 
 	mu       sync.Mutex // guards the rest; taken alone
 	said     map[NodeID]saying
 	regions  map[NodeID][]process // to be looked at, and which owners of it are gone
 	below    map[NodeID]struct{}
-	anything chan struct{} // holds one token while there is something
+	known    map[string]struct{} // runs that have begun
+	begun    bool                // one of them, since it was last asked
+	anything chan struct{}       // holds one token while there is something
 }
 
 // saying is what a directory, or a region, says.
@@ -32,11 +36,13 @@ type saying struct {
 	owner       ownerSaying
 	guard       Guard
 	hasGuard    bool
-	sealed      bool // of a region
+	sealed      bool   // of a region
+	labels      string // as ParseLabels reads them; "" for none
 }
 
 func newLives() *lives {
 	return &lives{said: map[NodeID]saying{}, regions: map[NodeID][]process{}, below: map[NodeID]struct{}{},
+		known:    map[string]struct{}{},
 		anything: make(chan struct{}, 1)}
 }
 
@@ -90,6 +96,9 @@ func (l *lives) moved(m *Manager, r *Rename) {
 		switch {
 		case err != nil:
 		case a.IsDir():
+			if m.lifetimes.Load() != nil {
+				m.restoreLife(a.Node)
+			}
 			l.changed(a.Node)
 			l.changedBelow(a.Node)
 		default:
@@ -123,6 +132,9 @@ func (l *lives) say(dir NodeID, s saying) {
 	}
 	l.said[dir] = s
 	l.any.Store(true)
+	if s.labels != "" {
+		l.labels.Store(true)
+	}
 }
 
 // forget takes note that a directory is gone.
@@ -168,6 +180,9 @@ func (s saying) with(name, value string) (saying, error) {
 	case GuardXattr:
 		s.guard, err = ParseGuard(value)
 		s.hasGuard = true
+	case LabelsXattr:
+		s.labels = value
+		_, err = ParseLabels(value)
 	case SealXattr:
 		s.sealed, err = parseFlag("sealed", value)
 	}
@@ -199,8 +214,32 @@ func (m *Manager) above(dir NodeID, says func(*saying) bool) (saying, bool) {
 // home answers a directory that a region has a name in.
 func (m *Manager) home(node NodeID) NodeID { return NodeID(m.accounts.Home(accounts.Node(node))) }
 
-// restoreLife takes what a directory's attributes say.
-func (m *Manager) restoreLife(dir NodeID) { m.lives.say(dir, m.readSaying(dir)) }
+// restoreLife takes what a directory's attributes say, and the configuration where they do not.
+func (m *Manager) restoreLife(dir NodeID) {
+	s := m.readSaying(dir)
+	if of := m.lifetimes.Load(); of != nil && !s.hasLifetime {
+		s.lifetime, s.hasLifetime = (*of)(m.Path(dir))
+	}
+	m.lives.say(dir, s)
+}
+
+// SetLifetimes sets the lifetimes of directories that say nothing, by their path from the root: now, and when they are made,
+// found or moved. Nil is none.
+func (m *Manager) SetLifetimes(of func(path string) (Lifetime, bool)) {
+	m.settings.Lock()
+	defer m.settings.Unlock()
+	switch {
+	case of != nil:
+		m.lifetimes.Store(&of)
+	case m.lifetimes.Swap(nil) == nil:
+		return
+	}
+	m.restoreLife(RootNode)
+	for _, s := range m.accounts.Accounts(accounts.OfDirectory) {
+		m.restoreLife(NodeID(s.ID))
+	}
+	m.lives.changedBelow(RootNode)
+}
 
 // setLife applies what an extended attribute says of a lifetime, value nil for nothing any more, and stores it by store.
 func (m *Manager) setLife(node NodeID, name string, value []byte, store func() error) error {

@@ -15,24 +15,27 @@ import (
 // region's record, the sums, and who uses what.
 type Manager struct {
 	Arena
-	books    *books
-	accounts *accounts.Book
-	users    *users
-	events   *events.Log
-	lives    *lives
-	wipes    *wiper
-	guard    atomic.Uint32 // where no directory says it
-	sharing  atomic.Bool   // whether regions can be shared
-	zeroAll  atomic.Bool   // whether regions are overwritten where no directory says it
-	ender    Ender
-	endMu    sync.Mutex // one end after the other; above all other locks
-	names    nameLocks
-	uptime   func() time.Duration // of the system
-	alive    func(pid uint32, uptime time.Duration) bool
-	now      func() time.Time
-	adoption adoption
-	size     headroom
-	settings sync.Mutex // one change of a setting after the other; held over its storing, above the accounts' lock
+	books     *books
+	accounts  *accounts.Book
+	users     *users
+	events    *events.Log
+	lives     *lives
+	history   history
+	wipes     *wiper
+	guard     atomic.Uint32                                      // where no directory says it
+	lifetimes atomic.Pointer[func(path string) (Lifetime, bool)] // of directories that say nothing; nil for none
+	labeler   atomic.Pointer[func(pid uint32) string]
+	sharing   atomic.Bool // whether regions can be shared
+	zeroAll   atomic.Bool // whether regions are overwritten where no directory says it
+	ender     Ender
+	endMu     sync.Mutex // one end after the other; above all other locks
+	names     nameLocks
+	uptime    func() time.Duration // of the system
+	alive     func(pid uint32, uptime time.Duration) bool
+	now       func() time.Time
+	adoption  adoption
+	size      headroom
+	settings  sync.Mutex // one change of a setting after the other; held over its storing, above the accounts' lock
 
 	adriftMu sync.Mutex // guards adrift; taken alone
 	adrift   map[NodeID]struct{}
@@ -51,6 +54,9 @@ func NewManager(a Arena) *Manager {
 		accounts: accounts.New(pageSize, accounts.Node(RootNode)), events: events.New(0, nil),
 		lives: newLives(), wipes: newWiper(), ender: nobody{}, uptime: func() time.Duration { return 0 },
 		alive: func(uint32, time.Duration) bool { return true }}
+	m.history.told, m.history.leaving = map[NodeID][]events.Event{}, map[NodeID]Record{}
+	m.history.most.Store(UsualHistory)
+	m.events.Observe(m.remember)
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
 	if p, ok := a.(UseProber); ok {
@@ -71,7 +77,10 @@ func (m *Manager) OnProbe(f func(NodeID)) { m.users.unhold = f }
 func (m *Manager) Events() *events.Log { return m.events }
 
 // SetEvents puts another log in its place. Call it before anything happens.
-func (m *Manager) SetEvents(l *events.Log) { m.events = l }
+func (m *Manager) SetEvents(l *events.Log) {
+	m.events = l
+	l.Observe(m.remember)
+}
 
 // Inner is the arena itself, for its abilities ([Descriptor], [Copier], ...).
 func (m *Manager) Inner() Arena { return m.Arena }

@@ -129,12 +129,12 @@ func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
 	}
 	defer m.names.share(dir, dir)()
 	a, err := m.Arena.Make(dir, name, spec)
-	m.made(c, &a, &spec, true, err)
+	m.made(c, &a, dir, &spec, true, err)
 	return a, err
 }
 
 // made ends a claim. Of a node that was just made nobody has set an extended attribute.
-func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err error) {
+func (m *Manager) made(c *accounts.Claim, a *Attr, dir NodeID, spec *Spec, named bool, err error) {
 	if err != nil {
 		c.Undo()
 		return
@@ -142,6 +142,9 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err e
 	c.Made(accounts.Node(a.Node), seen(a), owner(a, spec.Record.PID))
 	if a.IsDir() && m.defaults.Load() != nil {
 		m.restoreSettings(a.Node)
+	}
+	if a.IsDir() && m.lifetimes.Load() != nil {
+		m.restoreLife(a.Node)
 	}
 	if !named {
 		return
@@ -153,6 +156,9 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, named bool, err e
 	if a.IsRegion() && !m.Properties().Labels {
 		m.books.setPlain(a.Node, true)
 	}
+	if a.IsRegion() {
+		m.label(a.Node, dir, spec.Record.PID)
+	}
 }
 
 // MakeTemp makes a region without a name. It enters the books when it is linked.
@@ -163,7 +169,7 @@ func (m *Manager) MakeTemp(dir NodeID, spec Spec) (Attr, error) {
 		return Attr{}, err
 	}
 	a, err := m.Arena.MakeTemp(dir, spec)
-	m.made(c, &a, &spec, false, err)
+	m.made(c, &a, dir, &spec, false, err)
 	return a, err
 }
 
@@ -181,7 +187,7 @@ func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, erro
 	}
 	defer m.names.share(dir, dir)()
 	a, f, err := o.MakeOpen(dir, name, spec)
-	m.made(c, &a, &spec, name != "", err)
+	m.made(c, &a, dir, &spec, name != "", err)
 	if err != nil {
 		return Attr{}, nil, err
 	}
@@ -250,6 +256,7 @@ func (m *Manager) Remove(parent NodeID, name string, dir bool) (Attr, error) {
 func (m *Manager) remove(parent NodeID, name string, dir bool) (Attr, error) {
 	a, err := m.Arena.Remove(parent, name, dir)
 	if err == nil {
+		m.leaves(&a)
 		m.markZero(&a, parent, name)
 		m.unlinked(&a, parent)
 	}
@@ -291,6 +298,7 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 		return a, err
 	}
 	claims.keep()
+	m.leaves(&a)
 	m.markZero(&a, r.NewDir, r.NewName)
 	m.unlinked(&a, r.NewDir)
 	m.countWhiteout(r)

@@ -39,12 +39,30 @@ func (s *serving) keepHouse() {
 }
 
 // rulingKeys are those that rule takes.
-var rulingKeys = []string{"zero", "guard"}
+var rulingKeys = []string{"zero", "guard", "labels", "collect_runs", "lifetimes", "history"}
 
 // rule puts into effect what a configuration says of lives and ends.
 func (s *serving) rule(c policy.Config) {
 	s.manager.SetZero(c.Zero)
 	s.manager.SetGuard(c.Guard)
+	s.manager.SetHistory(c.History)
+	s.manager.SetCollectRuns(c.CollectRuns)
+	s.manager.SetLabeler(labeler(c.Labels))
+	all, err := policy.ParseDirectoryLifetimes(c.Lifetimes)
+	if err != nil || len(all) == 0 { // which Validate has seen
+		s.manager.SetLifetimes(nil)
+		return
+	}
+	s.manager.SetLifetimes(func(path string) (regions.Lifetime, bool) { return policy.LifetimeOf(all, path) })
+}
+
+// labeler answers who knows the labels of what a process makes, nil for nobody.
+func labeler(text string) func(pid uint32) string {
+	rules, err := policy.ParseLabelRules(text)
+	if err != nil || len(rules) == 0 { // which Validate has seen
+		return nil
+	}
+	return func(pid uint32) string { return policy.LabelsOf(rules, processes.Facts(pid)) }
 }
 
 // newWatcher makes what watches owners: a quarter of the descriptors that the server may have is for that.

@@ -16,6 +16,7 @@ var settable = []struct{ key, attribute string }{
 	{"pin", regions.PinXattr},
 	{"zero", regions.ZeroXattr},
 	{"guard", regions.GuardXattr},
+	{"labels", regions.LabelsXattr},
 }
 
 func setCommand(sh *shell) *cli.Command {
@@ -27,7 +28,8 @@ func setCommand(sh *shell) *cli.Command {
 else has it), last-user (nobody has it any more), or ttl=30m (nobody used it for as long); owner and last-user take a grace
 period: owner,grace=5s. pin=true keeps what it is set on from ending by itself. zero=true overwrites the memory of regions with
 zeros when they end. guard=user lets only the users who own or made a region, and root, remove, rename or shrink it;
-guard=process, while the process that owns it lives, that one alone. What a directory says holds below it where
+guard=process, while the process that owns it lives, that one alone. labels=run=7 gives the regions that are made
+below a directory labels. What a directory says holds below it where
 nothing nearer says something else; KEY=inherit takes back what was said.`,
 			"shmfs set /mnt/shm/jobs lifetime=owner", "shmfs set /mnt/shm/jobs/result pin=true",
 			"shmfs set /mnt/shm/keys zero=true"),

@@ -60,6 +60,7 @@ const Kept = 8192
 // Log keeps the last events. All methods may be called at once.
 type Log struct {
 	followers atomic.Int32
+	observe   func(Event) // nil for nobody
 
 	mu    sync.Mutex // guards the rest; taken alone
 	ring  []Event    // event s stands at s % Kept, as far as it has grown
@@ -95,7 +96,13 @@ func (l *Log) Add(e Event) {
 	if wake != nil {
 		close(wake)
 	}
+	if l.observe != nil {
+		l.observe(e)
+	}
 }
+
+// Observe sets who is told of every event, by whoever tells it. Call it before the first.
+func (l *Log) Observe(f func(Event)) { l.observe = f }
 
 // Followed reports whether somebody waits for events.
 func (l *Log) Followed() bool { return l.Followers() > 0 }

@@ -97,7 +97,7 @@ func (w *Watcher) open(pid int32, at time.Duration) (*process, error) {
 		return nil, os.NewSyscallError("pidfd_open", err)
 	}
 	started, err := startOf(pid)
-	if err == nil && started > at || unix.PidfdSendSignal(fd, 0, nil, 0) == unix.ESRCH {
+	if err == nil && started > at || ended(fd) {
 		err = ErrGone
 	}
 	if err == nil {
@@ -125,17 +125,14 @@ func Alive(pid uint32, at time.Duration) bool {
 	if err == ErrGone || err == nil && started > at {
 		return false
 	}
-	return unix.PidfdSendSignal(fd, 0, nil, 0) != unix.ESRCH && !zombie(int32(pid))
+	return !ended(fd)
 }
 
-// zombie reports whether a process has ended, and its parent has not yet waited for it (proc_pid_stat(5), field 3).
-func zombie(pid int32) bool {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/stat")
-	if err != nil {
-		return true
-	}
-	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	return len(fields) > 0 && (fields[0] == "Z" || fields[0] == "X")
+// ended asks a pidfd whether all threads of its process have: it is readable then, whether or not somebody waited for the
+// process (pidfd_open(2)).
+func ended(pidfd int) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
+	return err == nil && n > 0
 }
 
 // tick is the unit of start times in /proc: USER_HZ is 100 on every Linux that Go runs on.
