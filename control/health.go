@@ -64,7 +64,7 @@ func Summary(m *regions.Manager) (string, bool) {
 	}
 	status, bytes, nodes := judge(use)
 	names := "regions"
-	count := m.Totals().Regions
+	count := m.Accounts().Mount().Used.Regions // which waits for nothing: the keeper asks for it
 	if count == 1 {
 		names = "region"
 	}

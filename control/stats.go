@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/shmfs/shmfs/fs"
@@ -77,6 +78,13 @@ func arenaStats(f *flat, m *regions.Manager, use, physical regions.Usage) {
 func careStats(f *flat, s regions.CareSums) {
 	f.int("gc_regions", int64(s.Cared))
 	f.uint("gc_ended_total", s.Ended)
+	f.uint("gc_ended_bytes_total", s.Bytes)
+	for _, k := range []regions.LifetimeKind{regions.Owner, regions.LastUser, regions.TTL} {
+		f.uint("gc_ended_"+strings.ReplaceAll(k.String(), "-", "_")+"_total", s.Kinds[k.String()])
+	}
+	f.uint("gc_ended_asked_for_total", s.Kinds[""])
+	f.uint("gc_ended_early_total", s.Early)
+	f.seconds("gc_longest_delay_seconds", s.Longest)
 	f.uint("gc_held_total", s.Held)
 	f.uint("gc_failed_total", s.Failed)
 }

@@ -49,7 +49,8 @@ type Config struct {
 	History     int           // regions that are remembered after their end
 	CollectRuns bool          // what is left of runs whose processes are gone ends
 
-	Zero bool // regions are overwritten at their end, where no directory says it
+	Zero     bool   // regions are overwritten at their end, where no directory says it
+	EndEarly string // lifetimes that are cut short where room is wanted, as regions.ParseOrder reads it
 
 	OnCrashLoop CrashLoop
 }
@@ -153,6 +154,7 @@ func Default() Config {
 		History:   regions.UsualHistory,
 		Labels:    NoLabels,
 		Lifetimes: NoLifetimes,
+		EndEarly:  regions.FormatOrder(regions.DefaultOrder()),
 
 		OnCrashLoop: CrashLoopEIO,
 	}

@@ -77,6 +77,9 @@ func Keys() []Key {
 		{Name: "directory_limit", Live: true, Values: "max, tenants/*:2G, models:bytes=10G;regions=100|tenants/*:2G",
 			Help: "What directories may hold that have no limits of their own: by patterns of their paths, the first that fits.",
 			get:  func(c *Config) string { return c.DirectoryLimit }, set: setDirectoryLimit},
+		{Name: "end_early", Live: true, Values: "owner;last-user, owner;last-user;ttl, none",
+			Help: "Which lifetimes are cut short when a request is about to be refused for want of room: in this order.",
+			get:  func(c *Config) string { return c.EndEarly }, set: setEndEarly},
 		{Name: "ephemeral", Kind: Switch, Values: "true, false",
 			Help: "Whether the memory is returned as soon as the server ends, however it ends.",
 			get:  func(c *Config) string { return strconv.FormatBool(c.Ephemeral) },
@@ -161,6 +164,15 @@ func (c *Config) Get(key string) string {
 		return ""
 	}
 	return k.get(c)
+}
+
+func setEndEarly(c *Config, s string) error {
+	order, err := regions.ParseOrder(s)
+	if err != nil {
+		return fmt.Errorf("end_early: %w", err)
+	}
+	c.EndEarly = regions.FormatOrder(order)
+	return nil
 }
 
 func setSize(c *Config, s string) error {

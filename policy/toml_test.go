@@ -38,6 +38,7 @@ labels = "run=env:RUN_ID"
 collect_runs = true
 history = 7
 lifetimes = "jobs/*:owner;grace=2s"
+end_early = "ttl; owner"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +50,7 @@ lifetimes = "jobs/*:owner;grace=2s"
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
 		DirectoryLimit: "tenants/*:bytes=2147483648", Zero: true, Guard: regions.GuardProcess, Labels: "run=env:RUN_ID",
 		CollectRuns: true, History: 7, Lifetimes: "jobs/*:owner;grace=2s",
+		EndEarly: "ttl;owner",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -243,12 +243,6 @@ type Resizer interface {
 	Resize(bytes, nodes int64) error
 }
 
-// Noticer is an arena that tells which regions were written to past it, a moment after. It ends when the answer is
-// closed.
-type Noticer interface {
-	Notice(fn func(NodeID)) (io.Closer, error)
-}
-
 // Surveyor is an arena that is walked faster than by Walk where the order does not matter.
 type Surveyor interface {
 	// Survey calls fn for every node below the root, a directory before what is in it, and several at once. Items have

@@ -55,6 +55,19 @@ func (b *books) made(a *Attr) {
 	s.entries[a.Node] = e
 }
 
+// found takes note of a region that was there before, unless it is known.
+func (b *books) found(a *Attr) {
+	if !a.IsRegion() {
+		return
+	}
+	s := &b.shards[shardIndex(a.Node)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.entries[a.Node]; !known {
+		s.entries[a.Node] = bookEntry{setID: hasSetID(a)}
+	}
+}
+
 func hasSetID(a *Attr) bool { return KilledMode(a.Mode) != a.Mode }
 
 // seen takes note of a region's attributes. A region that is not in the books stays out of them: it has no name (any
@@ -125,11 +138,14 @@ func (b *books) setFree(n NodeID, free bool) { b.update(n, func(e *bookEntry) { 
 
 // removed takes note that a name is gone; a are the node's attributes afterwards.
 func (b *books) removed(a *Attr) {
-	if a.Node == NoNode || a.Nlink > 0 || !a.IsRegion() {
-		return
+	if a.Node != NoNode && a.Nlink == 0 && a.IsRegion() {
+		b.gone(a.Node)
 	}
-	s := &b.shards[shardIndex(a.Node)]
+}
+
+func (b *books) gone(n NodeID) {
+	s := &b.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.entries, a.Node)
+	delete(s.entries, n)
 }

@@ -1,10 +1,12 @@
 package regions
 
 import (
-	"container/heap"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,21 +25,29 @@ type Processes interface {
 type Caretaker struct {
 	m         *Manager
 	processes Processes
+	kept      UseKeeper // nil where the arena is none
 
-	mu    sync.Mutex // guards the rest; held over an end, so no request may wait for it. Above the manager's locks
-	cares map[NodeID]*care
-	due   deadlines
-	sums  CareSums
+	mu       sync.Mutex // guards the rest; held over some ends, so no request may wait for it. Above the manager's locks
+	cares    map[NodeID]*care
+	due      deadlines
+	sessions int  // of cares
+	starting bool // what is looked at was there before this server
+	order    []LifetimeKind
+	sums     CareSums
 }
 
 // CareSums are counts since the server started.
 type CareSums struct {
 	Cared     int // regions that have a lifetime other than manual
 	Ended     uint64
-	Held      uint64 // times that a region was in use at its deadline
-	Failed    uint64 // ends that failed
-	Failing   int    // regions whose last try failed
-	Unwatched int    // regions whose owner cannot be watched
+	Bytes     uint64            // of those that ended
+	Kinds     map[string]uint64 // of those that ended, by lifetime; "" those that were asked for
+	Early     uint64            // of those that ended, before their time because room was wanted
+	Held      uint64            // times that a region was in use at its deadline
+	Failed    uint64            // ends that failed
+	Failing   int               // regions whose last try failed
+	Unwatched int               // regions whose owner cannot be watched
+	Longest   time.Duration     // from a deadline to the end of a region that nobody had
 }
 
 // CareState is why a region is not ended yet.
@@ -58,27 +68,36 @@ const (
 type care struct {
 	node     NodeID
 	lifetime Lifetime
+	pinned   bool
+	place    Place  // where it was seen last; zero for unknown
+	maker    Record // zero until it is read
 	state    CareState
 	owner    uint32
 	since    time.Duration // an uptime at which the owner was there
 	gone     bool          // its owner is
 	watched  bool
 	cancel   func()
-	seen     time.Time // for the first time
+	seen     time.Time // for the first time, or used by what an earlier server kept
+	kept     time.Time // the use that is kept for the next server
 	deadline time.Time // zero for none
+	was      time.Time // its last deadline
 	index    int       // in the heap, -1 for not in it
 	tries    int       // in a row that did not end it
+	early    bool      // it ends before its time
 	reason   string
 }
 
 // NewCaretaker makes one. Run does its work.
 func NewCaretaker(m *Manager, p Processes) *Caretaker {
-	return &Caretaker{m: m, processes: p, cares: map[NodeID]*care{}}
+	c := &Caretaker{m: m, processes: p, cares: map[NodeID]*care{}, order: DefaultOrder()}
+	c.kept, _ = m.Arena.(UseKeeper)
+	c.sums.Kinds = map[string]uint64{}
+	return c
 }
 
 // Run works until ctx ends. All that is there is looked at once in the beginning, if anything has a lifetime.
 func (c *Caretaker) Run(ctx context.Context) {
-	c.m.adopted()
+	c.m.Settled()
 	var wiping sync.WaitGroup
 	wiping.Go(func() { c.m.wipeAll(ctx) })
 	defer wiping.Wait()
@@ -93,13 +112,15 @@ func (c *Caretaker) Run(ctx context.Context) {
 		case <-timer.C:
 		}
 		c.look(ctx)
+		c.hurry(ctx)
 		if next, ok := c.work(ctx); ok {
 			timer.Reset(max(next.Sub(c.m.now()), 0))
 		}
 	}
 }
 
-// begin looks for regions that say something themselves, which nobody has told of in a server that was started anew.
+// begin looks for regions that say something themselves, which nobody has told of in a server that was started anew, and
+// at all of them if anything has a lifetime.
 func (c *Caretaker) begin(ctx context.Context) {
 	c.m.Arena.Walk(ctx, RootNode, func(it Item) error {
 		if it.Attr.IsRegion() && c.m.readSaying(it.Attr.Node) != (saying{}) {
@@ -107,10 +128,19 @@ func (c *Caretaker) begin(ctx context.Context) {
 		}
 		return nil
 	})
-	if c.m.lives.any.Load() {
-		c.m.lives.changedBelow(RootNode)
+	if !c.m.lives.any.Load() {
+		return
 	}
+	c.setStarting(true)
+	c.lookBelow(ctx, RootNode)
+	c.setStarting(false)
 	c.collectRuns(ctx)
+}
+
+func (c *Caretaker) setStarting(is bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.starting = is
 }
 
 // look looks at what changed.
@@ -120,55 +150,95 @@ func (c *Caretaker) look(ctx context.Context) {
 	}
 	regions, below := c.m.lives.take()
 	for dir := range below {
-		c.m.Arena.Walk(ctx, dir, func(it Item) error {
-			if it.Attr.IsRegion() || it.Attr.IsDir() {
-				c.review(it.Attr.Node, nil)
-			}
-			return nil
-		})
+		c.lookBelow(ctx, dir)
 	}
-	for n, gone := range regions {
-		c.review(n, gone)
+	for n, what := range regions {
+		c.review(n, what)
 	}
 }
 
-// review looks at one region: what its lifetime is, and when it is over. Gone are processes that ended since.
-func (c *Caretaker) review(n NodeID, gone []process) {
+func (c *Caretaker) lookBelow(ctx context.Context, dir NodeID) {
+	c.m.Arena.Walk(ctx, dir, func(it Item) error {
+		switch {
+		case it.Attr.IsDir():
+			c.review(it.Attr.Node, note{directory: true})
+		case it.Attr.IsRegion():
+			c.review(it.Attr.Node, note{named: true, place: Place{it.Parent, path.Base(it.Path)}, maker: it.Record})
+		}
+		return nil
+	})
+}
+
+// review looks at one region: what its lifetime is, and when it is over.
+func (c *Caretaker) review(n NodeID, what note) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a, err := c.m.Arena.Getattr(n)
-	if x := c.cares[n]; err == nil && a.IsDir() || x != nil && x.lifetime.Kind == Session {
-		c.reviewSession(n, gone)
-		return
-	}
-	l, pinned := Lifetime{}, false
-	if err == nil && a.IsRegion() && a.Nlink > 0 {
-		l, pinned = c.m.LifetimeOf(n)
-	}
+	x := c.cares[n]
 	c.used(n)
-	if l.Kind == Manual || l.Kind == Session {
+	switch {
+	case what.removed:
 		c.drop(n)
 		return
+	case what.directory || x != nil && x.lifetime.Kind == Session:
+		c.reviewSession(n, what.gone)
+		return
 	}
+	if x == nil || what.named {
+		if x = c.known(n, what); x == nil {
+			return
+		}
+	}
+	c.lost(x, what.gone)
+	x.tries = 0
+	c.plan(x)
+	if x.lifetime.Kind == TTL {
+		c.keepUse(x)
+	}
+}
+
+// known finds out what holds for a region: nil if it has no lifetime. Nothing is read of one that was just made.
+func (c *Caretaker) known(n NodeID, what note) *care {
 	x := c.cares[n]
+	if what.maker.ID == 0 && x == nil {
+		if a, err := c.m.Arena.Getattr(n); err != nil || !a.IsRegion() || a.Nlink == 0 {
+			return nil
+		}
+	}
+	l, pinned := c.m.LifetimeOf(n)
+	if l.Kind == Manual || l.Kind == Session {
+		c.drop(n)
+		return nil
+	}
+	now := c.m.now()
 	if x == nil {
-		x = &care{node: n, seen: c.m.now(), index: -1}
+		x = &care{node: n, seen: now, index: -1}
 		c.cares[n] = x
+	}
+	if what.place != (Place{}) {
+		x.place = what.place
+	}
+	if what.maker.ID != 0 {
+		x.maker = what.maker
 	}
 	if x.lifetime.Kind != l.Kind {
 		c.unwatch(x)
+		if l.Kind == TTL {
+			c.lastUse(x, l.TTL)
+		}
 	}
-	c.hand(x, gone)
-	x.lifetime, x.tries = l, 0
-	c.plan(x, pinned)
+	x.lifetime, x.pinned = l, pinned
+	if l.Kind == Owner {
+		c.hand(x)
+	}
+	return x
 }
 
 // plan sets a region's state and deadline.
-func (c *Caretaker) plan(x *care, pinned bool) {
+func (c *Caretaker) plan(x *care) {
 	now := c.m.now()
 	x.state, x.reason = CareCounting, ""
 	switch {
-	case pinned:
+	case x.pinned:
 		x.state = CarePinned
 		c.schedule(x, time.Time{})
 		return
@@ -226,19 +296,6 @@ func (c *Caretaker) unwatch(x *care) {
 	x.cancel, x.watched = nil, false
 }
 
-// idle answers for how long nobody used a region, by a clock that is not stepped. What is not known counts from when it
-// was first seen here.
-func (c *Caretaker) idle(x *care, now time.Time) time.Duration {
-	last := c.m.books.lastUsed(x.node)
-	if !last.IsZero() {
-		last = last.Add(time.Second) // it is kept in whole seconds
-	}
-	if x.seen.After(last) {
-		last = x.seen
-	}
-	return max(now.Sub(last), 0)
-}
-
 func (c *Caretaker) drop(n NodeID) {
 	x := c.cares[n]
 	if x == nil {
@@ -247,53 +304,80 @@ func (c *Caretaker) drop(n NodeID) {
 	c.unwatch(x)
 	c.schedule(x, time.Time{})
 	delete(c.cares, n)
+	if x.lifetime.Kind == Session {
+		c.sessions--
+	}
 }
+
+// batch is how many regions end before somebody else gets the caretaker's lock: some milliseconds.
+const batch = 64
 
 // work ends what is due, and answers when the next one is.
 func (c *Caretaker) work(ctx context.Context) (next time.Time, ok bool) {
 	for ctx.Err() == nil {
 		c.mu.Lock()
-		if len(c.due) == 0 {
+		all := c.takeDue()
+		c.end(all)
+		if len(all) < batch {
+			if ok = len(c.due) > 0; ok {
+				next = c.due[0].deadline
+			}
 			c.mu.Unlock()
-			return time.Time{}, false
+			return next, ok
 		}
-		x := c.due[0]
-		if next := x.deadline; next.After(c.m.now()) {
-			c.mu.Unlock()
-			return next, true
-		}
-		c.settle(x)
 		c.mu.Unlock()
 	}
 	return time.Time{}, false
 }
 
-// settle ends a region at its deadline, or sets another one.
-func (c *Caretaker) settle(x *care) {
-	if x.lifetime.Kind == Session {
-		c.settleSession(x)
-		return
-	}
-	if x.state == CareUnwatched {
-		tries := x.tries
-		c.plan(x, false)
-		if x.state == CareUnwatched {
-			x.tries = tries + 1
-		}
-		return
-	}
+// takeDue takes what is to end now off the heap. What is due and not to end gets another deadline.
+func (c *Caretaker) takeDue() (all []*care) {
 	now := c.m.now()
-	if x.lifetime.Kind == TTL {
-		if left := x.lifetime.TTL - c.idle(x, now); left > 0 {
-			c.schedule(x, now.Add(left))
-			return
+	for len(c.due) > 0 && len(all) < batch {
+		x := c.due[0]
+		switch {
+		case x.deadline.After(now):
+			return all
+		case x.lifetime.Kind == Session:
+			c.settleSession(x)
+		case x.state == CareUnwatched:
+			tries := x.tries
+			c.plan(x)
+			if x.state == CareUnwatched {
+				x.tries = tries + 1
+			}
+		case x.lifetime.Kind == TTL && x.lifetime.TTL > c.idle(x, now):
+			c.schedule(x, now.Add(x.lifetime.TTL-c.idle(x, now)))
+		default:
+			x.was = x.deadline
+			c.schedule(x, time.Time{})
+			all = append(all, x)
 		}
 	}
-	c.after(x, c.m.End(x.node, c.why(x)))
+	return all
+}
+
+// end ends regions that have no deadline any more, those of a directory one after the other.
+func (c *Caretaker) end(all []*care) {
+	if len(all) == 0 {
+		return
+	}
+	slices.SortStableFunc(all, func(x, y *care) int { return cmp.Compare(x.place.Dir, y.place.Dir) })
+	ends := make([]Ending, len(all))
+	for i, x := range all {
+		ends[i] = Ending{Node: x.node, Why: c.why(x), place: x.place}
+	}
+	c.m.EndAll(ends)
+	for i, x := range all {
+		c.after(x, &ends[i])
+	}
 }
 
 // why says what ended a region.
 func (c *Caretaker) why(x *care) string {
+	if x.early {
+		return fmt.Sprintf("lifetime %s, before its time: room was wanted, and nobody has it", x.lifetime)
+	}
 	switch x.lifetime.Kind {
 	case Owner:
 		return fmt.Sprintf("lifetime %s: process %d is gone, and nobody else has it", x.lifetime, x.owner)
@@ -304,12 +388,15 @@ func (c *Caretaker) why(x *care) string {
 }
 
 // after takes note of what became of an end.
-func (c *Caretaker) after(x *care, err error) {
-	now := c.m.now()
+func (c *Caretaker) after(x *care, end *Ending) {
+	now, err := c.m.now(), end.Err
 	x.tries++
 	switch {
 	case err == nil:
-		c.sums.Ended++
+		c.sums.count(x.lifetime.Kind.String(), end.size)
+		if x.tries == 1 && x.state == CareCounting {
+			c.sums.Longest = max(c.sums.Longest, now.Sub(x.was))
+		}
 		c.drop(x.node)
 	case errors.Is(err, NotFound) || errors.Is(err, Stale):
 		c.drop(x.node)
@@ -329,12 +416,27 @@ func (c *Caretaker) after(x *care, err error) {
 		}
 	default:
 		c.sums.Failed++
-		if x.state != CareFailing || x.reason != err.Error() {
-			c.tell(events.EndFailed, x, err.Error())
+		reason := err.Error() + remedyOf(err)
+		if x.state != CareFailing || x.reason != reason {
+			c.tell(events.EndFailed, x, reason)
 		}
-		x.state, x.reason = CareFailing, err.Error()
+		x.state, x.reason = CareFailing, reason
 		c.schedule(x, now.Add(backOff(x.tries)))
 	}
+}
+
+// remedyOf says what a person must do about an end that failed.
+func remedyOf(err error) string {
+	var r *Refusal
+	switch {
+	case errors.As(err, &r) && r.Remedy != "":
+		return ": " + r.Remedy
+	case errors.Is(err, AccessDenied) || errors.Is(err, NotPermitted):
+		return ": the server may not remove it: see who owns its directory, or remove it as root; it is tried again"
+	case errors.Is(err, IO):
+		return ": run shmfs fsck; it is tried again"
+	}
+	return ": remove it by hand, or give it another lifetime; it is tried again"
 }
 
 // backOff is how long to wait after so many tries: a mapping ends without a word, so whoever has one is asked for again.
@@ -344,44 +446,11 @@ func backOff(tries int) time.Duration {
 }
 
 func (c *Caretaker) tell(k events.Kind, x *care, reason string) {
-	c.m.events.Add(events.Event{Kind: k, Time: c.m.now(), Node: uint64(x.node), Path: c.m.Path(x.node), Reason: reason})
-}
-
-// schedule sets a deadline; the zero time is none.
-func (c *Caretaker) schedule(x *care, t time.Time) {
-	x.deadline = t
-	switch {
-	case t.IsZero() && x.index >= 0:
-		heap.Remove(&c.due, x.index)
-	case t.IsZero():
-	case x.index >= 0:
-		heap.Fix(&c.due, x.index)
-	default:
-		heap.Push(&c.due, x)
+	e := events.Event{Kind: k, Time: c.m.now(), Node: uint64(x.node), Reason: reason}
+	if x.place != (Place{}) {
+		e.Dir, e.Name = uint64(x.place.Dir), x.place.Name
+	} else {
+		e.Path = c.m.Path(x.node)
 	}
-}
-
-// deadlines is a heap, the next one first.
-type deadlines []*care
-
-func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, j int) bool { return d[i].deadline.Before(d[j].deadline) }
-func (d deadlines) Swap(i, j int) {
-	d[i], d[j] = d[j], d[i]
-	d[i].index, d[j].index = i, j
-}
-
-func (d *deadlines) Push(x any) {
-	e := x.(*care)
-	e.index = len(*d)
-	*d = append(*d, e)
-}
-
-func (d *deadlines) Pop() any {
-	last := len(*d) - 1
-	e := (*d)[last]
-	(*d)[last] = nil
-	*d = (*d)[:last]
-	e.index = -1
-	return e
+	c.m.events.Add(e)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
@@ -31,6 +32,7 @@ func (c *Caretaker) Sums() CareSums {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.sums
+	s.Kinds = maps.Clone(c.sums.Kinds)
 	s.Cared = len(c.cares)
 	for _, x := range c.due { // what is tried again has a deadline
 		switch x.state {
@@ -41,6 +43,13 @@ func (c *Caretaker) Sums() CareSums {
 		}
 	}
 	return s
+}
+
+// count takes note of an end.
+func (s *CareSums) count(kind string, bytes int64) {
+	s.Ended++
+	s.Bytes += uint64(bytes)
+	s.Kinds[kind]++
 }
 
 // Cares answers all regions that have a lifetime other than manual, the next deadline first.
@@ -138,18 +147,29 @@ func (c *Caretaker) Chosen(ctx context.Context, want Choice, fn func(NodeID) err
 // EndChosen ends what a choice means and nobody has. It answers how many, and the first failure that is none of these.
 func (c *Caretaker) EndChosen(ctx context.Context, want Choice, why string) (ended int, err error) {
 	var failed error
+	var all []Ending
+	end := func() {
+		c.m.EndAll(all)
+		for i := range all {
+			switch err := all[i].Err; {
+			case err == nil:
+				ended++
+				c.mu.Lock()
+				c.sums.count("", all[i].size)
+				c.mu.Unlock()
+			case errors.Is(err, ErrHeld), errors.Is(err, Stale), errors.Is(err, NotFound):
+			case failed == nil:
+				failed = err
+			}
+		}
+		all = all[:0]
+	}
 	err = c.Chosen(ctx, want, func(n NodeID) error {
-		switch err := c.m.End(n, why); {
-		case err == nil:
-			ended++
-		case errors.Is(err, ErrHeld), errors.Is(err, Stale), errors.Is(err, NotFound):
-		case failed == nil:
-			failed = err
+		if all = append(all, Ending{Node: n, Why: why}); len(all) == batch {
+			end()
 		}
 		return nil
 	})
-	c.mu.Lock()
-	c.sums.Ended += uint64(ended)
-	c.mu.Unlock()
+	end()
 	return ended, errors.Join(err, failed)
 }

@@ -3,6 +3,8 @@ package regions_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,7 +19,8 @@ type people struct {
 	mu   sync.Mutex
 	dead map[uint32]bool
 	full bool
-	gone map[uint32][]func()
+	gone map[uint32]map[int]func()
+	next int
 }
 
 var errFull = errors.New("full")
@@ -31,13 +34,22 @@ func (p *people) Watch(pid uint32, _ time.Duration, gone func()) (cancel func(),
 	case p.dead[pid]:
 		return nil, false, nil
 	}
-	p.gone[pid] = append(p.gone[pid], gone)
-	return func() {}, true, nil
+	if p.gone[pid] == nil {
+		p.gone[pid] = map[int]func(){}
+	}
+	p.next++
+	n := p.next
+	p.gone[pid][n] = gone
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.gone[pid], n)
+	}, true, nil
 }
 
 func (p *people) die(pid uint32) {
 	p.mu.Lock()
-	all := p.gone[pid]
+	all := slices.Collect(maps.Values(p.gone[pid]))
 	p.dead[pid] = true
 	p.mu.Unlock()
 	for _, f := range all {
@@ -56,7 +68,7 @@ func newEstate(t *testing.T) *estate {
 	t.Helper()
 	m := regions.NewManager(mem.New(mem.Options{Bytes: 1 << 20}))
 	m.SetUptime(func() time.Duration { return time.Hour })
-	p := &people{dead: map[uint32]bool{}, gone: map[uint32][]func(){}}
+	p := &people{dead: map[uint32]bool{}, gone: map[uint32]map[int]func(){}}
 	e := &estate{m, regions.NewCaretaker(m, p), p}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -195,15 +207,21 @@ type reluctant struct {
 	held  bool
 	begun int
 	ended int
+	done  int
 }
 
-func (r *reluctant) Held(regions.NodeID) bool {
+func (r *reluctant) Held(all []regions.NodeID) []bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.held
+	held := make([]bool, len(all))
+	for i := range held {
+		held[i] = r.held
+	}
+	return held
 }
-func (r *reluctant) Begin(regions.NodeID, string) { r.begun++ }
-func (r *reluctant) Ended(regions.NodeID, string) { r.ended++ }
+func (r *reluctant) Begin(regions.Place) { r.begun++ }
+func (r *reluctant) Ended(regions.Place) { r.ended++ }
+func (r *reluctant) Done()               { r.done++ }
 
 func TestEnd(t *testing.T) {
 	e := newEstate(t)
@@ -218,7 +236,7 @@ func TestEnd(t *testing.T) {
 		t.Errorf("end: %v, begun %d times, ended %d times", err, r.begun, r.ended)
 	}
 	all, _ := e.Events().Since(0, events.Kept)
-	if len(all) != 1 || all[0].Kind != events.Deleted || all[0].Path != "r" || all[0].Reason != "a test" {
+	if len(all) != 1 || all[0].Kind != events.Deleted || all[0].Dir != uint64(regions.RootNode) || all[0].Name != "r" || all[0].Reason != "a test" {
 		t.Errorf("told %+v", all)
 	}
 	if err := e.End(n, "again"); err == nil {

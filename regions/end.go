@@ -3,6 +3,7 @@ package regions
 import (
 	"errors"
 	"path"
+	"runtime"
 	"strings"
 
 	"github.com/shmfs/shmfs/regions/events"
@@ -11,19 +12,22 @@ import (
 // Ender is who must know of the names that are taken away here: a front end, whose kernel keeps them. All are called by
 // one goroutine at a time, and may wait for requests.
 type Ender interface {
-	// Held answers whether the kernel knows of somebody who has a region without having it open.
-	Held(NodeID) bool
+	// Held answers which of some regions the kernel knows somebody of who has them without having them open.
+	Held([]NodeID) []bool
 	// Begin is told before a name goes, and Ended afterwards.
-	Begin(dir NodeID, name string)
-	Ended(dir NodeID, name string)
+	Begin(Place)
+	Ended(Place)
+	// Done is told after the last of some names.
+	Done()
 }
 
 // nobody is the Ender of a manager without a front end.
 type nobody struct{}
 
-func (nobody) Held(NodeID) bool     { return false }
-func (nobody) Begin(NodeID, string) {}
-func (nobody) Ended(NodeID, string) {}
+func (nobody) Held(all []NodeID) []bool { return make([]bool, len(all)) }
+func (nobody) Begin(Place)              {}
+func (nobody) Ended(Place)              {}
+func (nobody) Done()                    {}
 
 // SetEnder sets who is told. Call it before the first end.
 func (m *Manager) SetEnder(e Ender) { m.ender = e }
@@ -34,70 +38,146 @@ var ErrHeld = errors.New("somebody has it open or mapped")
 // endTries is how often an end begins anew because the region got another name meanwhile.
 const endTries = 8
 
-// End takes all names of a region away that nobody has: ErrHeld if somebody does. Why is for the event. It must not be
-// called by a request that holds a directory, and waits for those that do.
+// Ending is a region that is to end.
+type Ending struct {
+	Node NodeID
+	Why  string // for the event
+	Err  error  // what came of it: ErrHeld if somebody has the region
+
+	place Place // where its name is looked for first; zero for anywhere
+	size  int64 // of what ended
+}
+
+// End takes all names of a region away that nobody has: ErrHeld if somebody does.
 func (m *Manager) End(node NodeID, why string) error {
-	m.adopted()
+	all := []Ending{{Node: node, Why: why}}
+	m.EndAll(all)
+	return all[0].Err
+}
+
+// EndAll ends several regions, of which those of a directory had better follow each other. It must not be called by a
+// request that holds a directory, and waits for those that do.
+func (m *Manager) EndAll(all []Ending) {
+	m.Settled()
 	m.endMu.Lock()
 	defer m.endMu.Unlock()
-	if m.Busy(node) || m.ender.Held(node) {
-		return ErrHeld
+	defer m.ender.Done()
+	held := m.heldOf(all)
+	for i := range all {
+		x := &all[i]
+		if held[i] {
+			x.Err = ErrHeld
+		} else {
+			x.Err = m.endOne(x)
+		}
+		// A goroutine that makes nothing but short system calls keeps its processor until it is preempted, 10 ms later,
+		// and a reader that has got a request waits for one.
+		runtime.Gosched()
 	}
+}
+
+// heldOf asks who has regions that are not open. One that was looked up while the others were asked for is asked for
+// once more.
+func (m *Manager) heldOf(all []Ending) []bool {
+	nodes := make([]NodeID, len(all))
+	for i := range all {
+		nodes[i] = all[i].Node
+	}
+	held := m.ender.Held(nodes)
+	for i, n := range nodes {
+		held[i] = m.users.isOpen(n) || held[i] && (len(all) == 1 || m.ender.Held(nodes[i : i+1])[0])
+	}
+	return held
+}
+
+func (m *Manager) endOne(x *Ending) error {
 	for range endTries {
-		done, err := m.endName(node, why)
+		done, err := m.endName(x)
 		if done || err != nil {
 			return err
 		}
+		x.place = Place{}
 	}
 	return &Refusal{Code: Again, Reason: "it is renamed all the time", Remedy: "it is tried again"}
 }
 
 // endName takes one name of a region away. It answers whether it was the last.
-func (m *Manager) endName(node NodeID, why string) (done bool, err error) {
-	p, ok := m.Arena.(Pather)
-	if !ok {
-		return false, NotSupported
+func (m *Manager) endName(x *Ending) (done bool, err error) {
+	at := x.place
+	if at == (Place{}) {
+		if at, err = m.placeOf(x.Node); err != nil || at == (Place{}) {
+			return false, err
+		}
 	}
-	at, err := p.Path(node)
-	if err != nil {
-		return false, err
-	}
-	dir, err := m.walk(path.Dir("/" + at))
-	if err != nil {
-		return false, nil // it was moved just now
-	}
-	a, err := m.takeName(node, dir, path.Base(at))
+	a, err := m.takeName(x.Node, at)
 	if err != nil || a.Node == NoNode {
 		return false, err
 	}
+	m.ender.Ended(at)
+	if a.Nlink == 0 {
+		m.Forgotten(x.Node)
+	}
+	m.users.endEnd(x.Node)
 	if a.Nlink > 0 {
-		m.ender.Ended(dir, path.Base(at))
-		m.users.endEnd(node)
 		return false, nil
 	}
-	m.ender.Ended(dir, path.Base(at))
-	m.Forgotten(node)
-	m.users.endEnd(node)
-	m.events.Add(events.Event{Kind: events.Deleted, Time: m.now(), Node: uint64(node), Path: at, Size: a.Size, Sized: true,
-		Reason: why})
+	x.size = a.Size
+	m.events.Add(events.Event{Kind: events.Deleted, Time: m.now(), Node: uint64(x.Node), Dir: uint64(at.Dir), Name: at.Name,
+		Size: a.Size, Sized: true, Reason: x.Why})
 	return true, nil
 }
 
-// takeName takes a name away if it is still the region's: NoNode if it is not. Nobody can open the region from then on.
-func (m *Manager) takeName(node, dir NodeID, name string) (Attr, error) {
-	defer m.names.alone(dir)()
-	if a, err := m.Arena.Lookup(dir, name); err != nil || a.Node != node {
-		return Attr{}, nil
+// placeOf finds a name of a region; the zero Place if it was moved just now.
+func (m *Manager) placeOf(n NodeID) (Place, error) {
+	p, ok := m.Arena.(Pather)
+	if !ok {
+		return Place{}, NotSupported
 	}
-	if !m.users.beginEnd(node) {
-		return Attr{}, ErrHeld
+	if a, err := m.Arena.Getattr(n); err == nil && a.Nlink == 0 {
+		return Place{}, NotFound
 	}
-	m.ender.Begin(dir, name)
-	a, err := m.remove(dir, name, false)
+	at, err := p.Path(n)
 	if err != nil {
-		m.users.endEnd(node)
+		return Place{}, err
 	}
-	return a, err
+	dir, err := m.walk(path.Dir("/" + at))
+	if err != nil {
+		return Place{}, nil
+	}
+	return Place{dir, path.Base(at)}, nil
+}
+
+// NodeRemover is an arena that takes a name away only if it stands for a node: NoNode if it does not.
+type NodeRemover interface {
+	RemoveNode(dir NodeID, name string, node NodeID) (Attr, error)
+}
+
+// takeName takes a name away if it is still the region's: NoNode if it is not. Nobody can open the region from then on.
+func (m *Manager) takeName(node NodeID, at Place) (a Attr, err error) {
+	defer m.names.alone(at.Dir)()
+	if err := m.users.beginEnd(node); err != nil {
+		return Attr{}, err
+	}
+	m.ender.Begin(at)
+	if r, ok := m.Arena.(NodeRemover); ok {
+		a, err = r.RemoveNode(at.Dir, at.Name, node)
+	} else if a, err = m.Arena.Lookup(at.Dir, at.Name); err == nil && a.Node == node {
+		a, err = m.Arena.Remove(at.Dir, at.Name, false)
+	} else {
+		a = Attr{}
+	}
+	if errors.Is(err, NotFound) || errors.Is(err, Stale) || errors.Is(err, NotDir) {
+		a, err = Attr{}, nil // the name, or its directory, went just now
+	}
+	if err != nil || a.Node == NoNode {
+		m.users.endEnd(node)
+		return Attr{}, err
+	}
+	if a.Nlink == 0 {
+		m.users.lostName(node)
+	}
+	m.unlinked(&a, at)
+	return a, nil
 }
 
 // walk resolves the path of a directory.

@@ -38,6 +38,8 @@ const (
 var lifetimeNames = map[LifetimeKind]string{Manual: "manual", Owner: "owner", LastUser: "last-user", TTL: "ttl",
 	Session: "session"}
 
+func (k LifetimeKind) String() string { return lifetimeNames[k] }
+
 // Lifetime says when a region ends.
 type Lifetime struct {
 	Kind  LifetimeKind
@@ -99,7 +101,7 @@ func ParseLifetime(s string) (Lifetime, error) {
 }
 
 func (l Lifetime) String() string {
-	s := lifetimeNames[l.Kind]
+	s := l.Kind.String()
 	switch {
 	case l.Kind == TTL:
 		s += "=" + l.TTL.String()

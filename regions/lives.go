@@ -11,17 +11,35 @@ import (
 // lives knows what directories say of lifetimes, and which regions somebody shall look at again. While nothing says
 // anything, nobody has to.
 type lives struct {
-	any         atomic.Bool // whether anything was ever said
-	labels      atomic.Bool // whether a directory ever had labels
+	any         atomic.Bool  // whether anything was ever said
+	waiting     atomic.Int64 // regions that may be ended before their time
+	labels      atomic.Bool  // whether a directory ever had labels
 	collectRuns atomic.Bool
 
 	mu       sync.Mutex // guards the rest; taken alone
 	said     map[NodeID]saying
-	regions  map[NodeID][]process // to be looked at, and which owners of it are gone
+	regions  map[NodeID]note
 	below    map[NodeID]struct{}
+	wants    []want
 	known    map[string]struct{} // runs that have begun
 	begun    bool                // one of them, since it was last asked
 	anything chan struct{}       // holds one token while there is something
+}
+
+// note is what happened to a region that is to be looked at.
+type note struct {
+	named     bool      // it was made, linked or moved, or says something else: what holds for it is looked up anew
+	directory bool      // it is one
+	gone      []process // owners of it, or who were before it was handed on
+	removed   bool      // its last name was taken away
+	place     Place
+	maker     Record // of a region that was just made
+}
+
+// Place is where a name stands. It is zero where nobody knows, and may be out of date.
+type Place struct {
+	Dir  NodeID
+	Name string
 }
 
 // saying is what a directory, or a region, says.
@@ -41,7 +59,7 @@ type saying struct {
 }
 
 func newLives() *lives {
-	return &lives{said: map[NodeID]saying{}, regions: map[NodeID][]process{}, below: map[NodeID]struct{}{},
+	return &lives{said: map[NodeID]saying{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{},
 		known:    map[string]struct{}{},
 		anything: make(chan struct{}, 1)}
 }
@@ -53,26 +71,44 @@ func (l *lives) wake() {
 	}
 }
 
-// changed asks to look at a region: it was made, named, closed.
-func (l *lives) changed(n NodeID) {
+// changed asks to look at a region: it was closed.
+func (l *lives) changed(n NodeID) { l.note(n, note{}) }
+
+// named asks to look at a region that has another name, or another lifetime.
+func (l *lives) named(n NodeID, p Place) { l.note(n, note{named: true, place: p}) }
+
+// made asks to look at a new region.
+func (l *lives) made(n NodeID, p Place, maker Record) {
+	l.note(n, note{named: true, place: p, maker: maker})
+}
+
+// removed says that a region has no name any more.
+func (l *lives) removed(n NodeID) { l.note(n, note{removed: true}) }
+
+func (l *lives) note(n NodeID, x note) {
 	if !l.any.Load() {
 		return
 	}
 	l.mu.Lock()
-	if _, known := l.regions[n]; !known {
-		l.regions[n] = nil
+	old := l.regions[n]
+	x.named, x.directory, x.removed = x.named || old.named, x.directory || old.directory, x.removed || old.removed
+	x.gone = append(old.gone, x.gone...)
+	if x.place == (Place{}) {
+		x.place = old.place
 	}
+	if x.maker.ID == 0 {
+		x.maker = old.maker
+	}
+	l.regions[n] = x
 	l.mu.Unlock()
 	l.wake()
 }
 
+// directory asks to look at a directory: it may be a session.
+func (l *lives) directory(n NodeID) { l.note(n, note{directory: true}) }
+
 // orphaned asks to look at a region whose owner is gone, or was when it was handed on.
-func (l *lives) orphaned(n NodeID, owner process) {
-	l.mu.Lock()
-	l.regions[n] = append(l.regions[n], owner)
-	l.mu.Unlock()
-	l.wake()
-}
+func (l *lives) orphaned(n NodeID, owner process) { l.note(n, note{gone: []process{owner}}) }
 
 // changedBelow asks to look at all below a directory.
 func (l *lives) changedBelow(dir NodeID) {
@@ -84,7 +120,7 @@ func (l *lives) changedBelow(dir NodeID) {
 
 // moved asks to look at what has another place now.
 func (l *lives) moved(m *Manager, r *Rename) {
-	if !l.any.Load() || r.Dir == r.NewDir {
+	if !l.any.Load() {
 		return
 	}
 	places := []Rename{{NewDir: r.NewDir, NewName: r.NewName}}
@@ -95,24 +131,31 @@ func (l *lives) moved(m *Manager, r *Rename) {
 		a, err := m.Arena.Lookup(p.NewDir, p.NewName)
 		switch {
 		case err != nil:
-		case a.IsDir():
+		case !a.IsDir():
+			l.named(a.Node, Place{p.NewDir, p.NewName})
+		default:
 			if m.lifetimes.Load() != nil {
 				m.restoreLife(a.Node)
 			}
-			l.changed(a.Node)
-			l.changedBelow(a.Node)
-		default:
-			l.changed(a.Node)
+			l.directory(a.Node)
+			if r.Dir != r.NewDir || m.lifetimes.Load() != nil {
+				l.changedBelow(a.Node)
+			}
 		}
 	}
 }
 
 // take answers what is to be looked at.
-func (l *lives) take() (regions map[NodeID][]process, below map[NodeID]struct{}) {
+func (l *lives) take() (regions map[NodeID]note, below map[NodeID]struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	regions, below = l.regions, l.below
-	l.regions, l.below = map[NodeID][]process{}, map[NodeID]struct{}{}
+	if len(regions) > 0 {
+		l.regions = map[NodeID]note{}
+	}
+	if len(below) > 0 {
+		l.below = map[NodeID]struct{}{}
+	}
 	return regions, below
 }
 
@@ -248,7 +291,7 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 			return lifeInvalid(err)
 		}
 	}
-	m.adopted()
+	m.Settled()
 	m.settings.Lock()
 	defer m.settings.Unlock()
 	a, err := m.Arena.Getattr(node)
@@ -270,9 +313,11 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 	m.lives.any.Store(true)
 	if a.IsDir() {
 		m.restoreLife(node)
+		m.lives.directory(node)
 		m.lives.changedBelow(node)
+	} else {
+		m.lives.named(node, Place{})
 	}
-	m.lives.changed(node)
 	return nil
 }
 
@@ -307,3 +352,6 @@ func (m *Manager) LifetimeOf(node NodeID) (l Lifetime, pinned bool) {
 
 // SetUptime says how the time since the system's boot is read. Call it before anything is made.
 func (m *Manager) SetUptime(f func() time.Duration) { m.uptime = f }
+
+// Lives reports whether regions may end by themselves: a node that was just looked up may be gone when it is opened.
+func (m *Manager) Lives() bool { return m.lives.any.Load() }

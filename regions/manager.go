@@ -43,7 +43,7 @@ type Manager struct {
 	unnamed  atomic.Int64                             // when a region that is in use lost its last name, in ns since 1970
 	vain     atomic.Uint64                            // deaths in the accounts when memory was last waited for in vain
 	defaults atomic.Pointer[func(path string) Limits] // of directories without limits of their own; nil for none
-	noticing atomic.Bool                              // whether writes that did not ask are noticed
+	watching atomic.Bool                              // whether what grows without asking is noticed
 }
 
 var _ Arena = (*Manager)(nil)
@@ -155,6 +155,9 @@ func (m *Manager) Opened(node NodeID, access Access) error {
 
 // Released takes note that a descriptor was closed.
 func (m *Manager) Released(node NodeID, access Access) {
+	if access&WriteAccess != 0 && m.watching.Load() {
+		m.Getattr(node) // the last that it may have grown
+	}
 	m.books.touched(node, m.now())
 	if m.users.released(node, access&WriteAccess != 0) {
 		m.Forgotten(node)

@@ -39,6 +39,7 @@ const longTarget = 128
 
 // claim asks for room for a new node.
 func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, error) {
+	m.meetNode(dir)
 	made := Attr{Mode: spec.Mode}
 	n := accounts.NewNode{Type: typeOf(&made), Named: named,
 		Owner: accounts.Owner{User: spec.UID, Group: spec.GID, Process: spec.Record.PID}}
@@ -53,15 +54,21 @@ func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, er
 	return c, err
 }
 
-// ask asks the accounts, and once more if what nobody holds any more could be given back.
+// ask asks the accounts. It asks once more when what was there before is counted, and if what nobody holds any more
+// could be given back.
 func (m *Manager) ask(question func() *accounts.Exceeded) error {
-	m.adopted()
+	counting := m.adoption.runs.Load()
 	e := question()
+	if e != nil && counting {
+		m.Settled()
+		e = question()
+	}
 	if e != nil && m.sweep() {
 		e = question()
 	}
 	m.tellCrossings()
 	if e != nil {
+		m.wanted(e)
 		return m.refusal(e)
 	}
 	return nil
@@ -71,10 +78,10 @@ func (m *Manager) ask(question func() *accounts.Exceeded) error {
 const releaseTime = 50 * time.Millisecond
 
 // RoomToCome reports whether memory is about to come back: of regions that lost their last name, and that are not, or
-// may soon not be, in use. What was waited for in vain is not told again.
+// may soon not be, in use, and of those that are ended before their time. What was waited for in vain is not told again.
 func (m *Manager) RoomToCome() bool {
 	lately := time.Since(time.Unix(0, m.unnamed.Load())) < releaseTime
-	return lately || m.accounts.Dying() > 0 && m.accounts.Deaths() != m.vain.Load()
+	return lately || m.lives.hurries() || m.accounts.Dying() > 0 && m.accounts.Deaths() != m.vain.Load()
 }
 
 // RoomDidNotCome says that it was waited for in vain.
@@ -122,6 +129,11 @@ func (m *Manager) setAdrift(node NodeID) {
 
 // Make makes a node and, if it is a region, its record. spec.Record.PID is the caller's, the rest is filled in.
 func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
+	return m.make(dir, name, spec, false)
+}
+
+// make makes a node. One that is about to be opened is in use until Opened.
+func (m *Manager) make(dir NodeID, name string, spec Spec, opening bool) (Attr, error) {
 	m.stamp(&spec)
 	c, err := m.claim(dir, &spec, true)
 	if err != nil {
@@ -129,12 +141,15 @@ func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
 	}
 	defer m.names.share(dir, dir)()
 	a, err := m.Arena.Make(dir, name, spec)
-	m.made(c, &a, dir, &spec, true, err)
+	if err == nil && opening {
+		m.users.making(a.Node)
+	}
+	m.made(c, &a, &spec, Place{dir, name}, err)
 	return a, err
 }
 
 // made ends a claim. Of a node that was just made nobody has set an extended attribute.
-func (m *Manager) made(c *accounts.Claim, a *Attr, dir NodeID, spec *Spec, named bool, err error) {
+func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err error) {
 	if err != nil {
 		c.Undo()
 		return
@@ -146,18 +161,20 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, dir NodeID, spec *Spec, named
 	if a.IsDir() && m.lifetimes.Load() != nil {
 		m.restoreLife(a.Node)
 	}
-	if !named {
+	if a.IsDir() {
+		m.lives.directory(a.Node)
+	}
+	if at.Name == "" {
 		return
 	}
 	m.books.made(a)
-	if a.IsRegion() || a.IsDir() {
-		m.lives.changed(a.Node)
-	}
 	if a.IsRegion() && !m.Properties().Labels {
 		m.books.setPlain(a.Node, true)
 	}
 	if a.IsRegion() {
-		m.label(a.Node, dir, spec.Record.PID)
+		m.books.setFree(a.Node, true)
+		m.label(a.Node, at.Dir, spec.Record.PID)
+		m.lives.made(a.Node, at, spec.Record)
 	}
 }
 
@@ -169,12 +186,12 @@ func (m *Manager) MakeTemp(dir NodeID, spec Spec) (Attr, error) {
 		return Attr{}, err
 	}
 	a, err := m.Arena.MakeTemp(dir, spec)
-	m.made(c, &a, dir, &spec, false, err)
+	m.made(c, &a, &spec, Place{}, err)
 	return a, err
 }
 
 // MakeOpen makes a region, without a name where it is empty, and opens it for reading and writing whatever its mode
-// says. File is nil where the arena is stateless, and needs none.
+// says. File is nil where the arena is stateless, and needs none. A region with a name is in use until Opened is called.
 func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, error) {
 	o, ok := m.Arena.(MakeOpener)
 	if !ok || m.Properties().Stateless {
@@ -187,7 +204,10 @@ func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, erro
 	}
 	defer m.names.share(dir, dir)()
 	a, f, err := o.MakeOpen(dir, name, spec)
-	m.made(c, &a, dir, &spec, name != "", err)
+	if err == nil && name != "" {
+		m.users.making(a.Node)
+	}
+	m.made(c, &a, &spec, Place{dir, name}, err)
 	if err != nil {
 		return Attr{}, nil, err
 	}
@@ -199,13 +219,19 @@ func (m *Manager) makeAndOpen(dir NodeID, name string, spec Spec) (a Attr, f Fil
 	if name == "" {
 		a, err = m.MakeTemp(dir, spec)
 	} else {
-		a, err = m.Make(dir, name, spec)
+		a, err = m.make(dir, name, spec, true)
 	}
-	if err == nil && !m.Properties().Stateless {
-		if f, err = m.Open(a.Node, ReadAccess|WriteAccess); err != nil && name == "" {
-			m.Arena.Drop(a.Node)
-			m.accounts.Freed(accounts.Node(a.Node))
-		}
+	if err != nil || m.Properties().Stateless {
+		return a, nil, err
+	}
+	f, err = m.Open(a.Node, ReadAccess|WriteAccess)
+	switch {
+	case err == nil:
+	case name == "":
+		m.Arena.Drop(a.Node)
+		m.accounts.Freed(accounts.Node(a.Node))
+	default:
+		m.Released(a.Node, 0)
 	}
 	return a, f, err
 }
@@ -221,6 +247,8 @@ func (m *Manager) stamp(spec *Spec) {
 
 // Link gives a node one more name; the first name of a region made by MakeTemp brings it into the books.
 func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
+	m.meetNode(dir)
+	m.meetRegion(node)
 	var c *accounts.Claim
 	err := m.ask(func() (e *accounts.Exceeded) {
 		c, e = m.accounts.Link(accounts.Node(node), accounts.Node(dir))
@@ -239,53 +267,52 @@ func (m *Manager) Link(node, dir NodeID, name string) (Attr, error) {
 	if a.Nlink == 1 {
 		m.books.made(&a)
 	}
-	m.lives.changed(node)
-	if !m.accounts.Known(accounts.Node(node)) {
-		m.accounts.Found(accounts.Node(node), accounts.Node(dir), typeOf(&a), seen(&a), owner(&a, 0), true)
-	}
+	m.lives.named(node, Place{dir, name})
 	return a, nil
 }
 
 // Remove takes a name away.
 func (m *Manager) Remove(parent NodeID, name string, dir bool) (Attr, error) {
-	m.adopted()
+	m.meetName(parent, name)
 	defer m.names.share(parent, parent)()
-	return m.remove(parent, name, dir)
-}
-
-func (m *Manager) remove(parent NodeID, name string, dir bool) (Attr, error) {
 	a, err := m.Arena.Remove(parent, name, dir)
 	if err == nil {
-		m.leaves(&a)
-		m.markZero(&a, parent, name)
-		m.unlinked(&a, parent)
+		m.unlinked(&a, Place{parent, name})
 	}
 	return a, err
 }
 
 // unlinked takes note of a node that lost a name in a directory.
-func (m *Manager) unlinked(a *Attr, dir NodeID) {
+func (m *Manager) unlinked(a *Attr, at Place) {
 	if a.Node == NoNode {
 		return
 	}
+	m.leaves(a)
+	m.markZero(a, at)
 	m.books.removed(a)
 	n := accounts.Node(a.Node)
 	if !a.IsDir() {
 		held := a.Nlink == 0 && a.IsRegion() && m.users.settle(a.Node)
-		m.accounts.Unlinked(n, accounts.Node(dir), a.Nlink > 0, held)
+		m.accounts.Unlinked(n, accounts.Node(at.Dir), a.Nlink > 0, held)
 		if held {
 			m.unnamed.Store(time.Now().UnixNano())
+		}
+		if a.Nlink == 0 {
+			m.lives.removed(a.Node)
+		} else {
+			m.lives.named(a.Node, Place{})
 		}
 	} else if a.Nlink == 0 {
 		m.accounts.DirectoryRemoved(n)
 		m.lives.forget(a.Node)
-		m.lives.changed(a.Node)
+		m.lives.removed(a.Node)
 	}
 }
 
 // Rename moves a name. While it does, what goes to another directory counts in both.
 func (m *Manager) Rename(r Rename) (Attr, error) {
-	m.adopted()
+	m.meetName(r.Dir, r.Name)
+	m.meetName(r.NewDir, r.NewName)
 	claims, err := m.claimMoves(&r)
 	if err != nil {
 		return Attr{}, err
@@ -298,9 +325,7 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 		return a, err
 	}
 	claims.keep()
-	m.leaves(&a)
-	m.markZero(&a, r.NewDir, r.NewName)
-	m.unlinked(&a, r.NewDir)
+	m.unlinked(&a, Place{r.NewDir, r.NewName})
 	m.countWhiteout(r)
 	m.lives.moved(m, &r)
 	return a, nil
@@ -351,6 +376,7 @@ func (m *Manager) claimMoves(r *Rename) (*moves, error) {
 		return x, nil // two names of one node: nothing is done
 	}
 	if moved.IsDir() || r.Flags&RenameExchange != 0 {
+		m.Settled() // what is in a directory moves with it
 		m.accounts.LockDirectories()
 		x.locked = true
 	}
@@ -383,6 +409,6 @@ func (m *Manager) countWhiteout(r Rename) {
 	}
 	a, err := m.Arena.Lookup(r.Dir, r.Name)
 	if err == nil && a.Type() == TypeChar && a.Nlink == 1 {
-		m.accounts.Found(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, 0), true)
+		m.accounts.Came(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, 0))
 	}
 }

@@ -3,7 +3,6 @@ package regions
 import (
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
 	"sync"
@@ -15,15 +14,16 @@ import (
 // Totals answers the sums, after reading the size of every region that may have grown unseen: a write through FUSE
 // passthrough does not come by here.
 func (m *Manager) Totals() Totals {
-	m.adopted()
 	m.Refresh()
 	used := m.accounts.Mount().Used
 	return Totals{Regions: used.Regions, Directories: used.Directories,
 		Others: used.Nodes - used.Regions - used.Directories - m.accounts.Unnamed(), Bytes: used.Size}
 }
 
-// Refresh looks at what may have changed unseen: what is open for writing, and what has no name.
+// Refresh makes the accounts tell what is: after what was there before is counted, it looks at what may have changed
+// unseen, because it is open for writing, or has no name.
 func (m *Manager) Refresh() {
+	m.Settled()
 	all := m.users.unseen()
 	var looking sync.WaitGroup
 	for part := range slices.Chunk(all, max(refreshLeast, len(all)/runtime.GOMAXPROCS(0)+1)) {
@@ -76,6 +76,7 @@ func (m *Manager) Resize(bytes, nodes int64) error {
 	if !ok {
 		return NotSupported
 	}
+	m.Settled()
 	m.settings.Lock()
 	defer m.settings.Unlock()
 	old := m.accounts.Mount().Settings.Bytes
@@ -111,6 +112,7 @@ func (m *Manager) Usage(node NodeID) (Usage, error) {
 	if err != nil {
 		return u, err
 	}
+	m.lookedUp(node)
 	r := m.accounts.RoomAt(accounts.Node(node))
 	if !r.Own && m.accounts.Overcommits(accounts.Node(RootNode)) {
 		return u, nil // the arena itself is the limit
@@ -153,30 +155,4 @@ func (m *Manager) tellCrossings() {
 		m.events.Add(events.Event{Kind: events.LimitWarning, Time: m.now(),
 			Reason: fmt.Sprintf("%s: %d %s are more than its soft limit of %d", name, c.Used, c.What, c.Limit)})
 	}
-}
-
-// WritesAsk reports whether a write to an open region must come by here, because it may grow it.
-func (m *Manager) WritesAsk(node NodeID, access Access) bool {
-	if access&WriteAccess == 0 {
-		return false
-	}
-	switch m.accounts.WritesAt(accounts.Node(node)) {
-	case accounts.WritesStrict:
-		return true
-	case accounts.WritesFast:
-		return false
-	}
-	return access&ReadAccess == 0 || !m.noticing.Load()
-}
-
-// Notice begins to take note of what grows without asking. Where that cannot be had, everything asks. It ends when the
-// answer is closed.
-func (m *Manager) Notice() (io.Closer, error) {
-	n, ok := m.Arena.(Noticer)
-	if !ok {
-		return nil, NotSupported
-	}
-	c, err := n.Notice(func(n NodeID) { m.Getattr(n) })
-	m.noticing.Store(err == nil)
-	return c, err
 }

@@ -14,9 +14,9 @@ func (m *Manager) Getattr(node NodeID) (Attr, error) {
 	}
 	m.books.seen(&a)
 	m.accounts.See(n, seq, seen(&a))
-	if a.Nlink == 0 && !m.accounts.Known(n) {
+	if known, _ := m.accounts.Known(n); a.Nlink == 0 && !known {
 		// A server before this one knew it. Or it is going: then it is found gone by the next sweep.
-		m.accounts.Found(n, accounts.Node(RootNode), accounts.Region, seen(&a), owner(&a, 0), false)
+		m.accounts.FoundNameless(n, seen(&a))
 		m.setAdrift(node)
 	}
 	m.tellCrossings()
@@ -25,6 +25,9 @@ func (m *Manager) Getattr(node NodeID) (Attr, error) {
 
 // Setattr sets attributes. A new size, and a new owner, must be within the limits.
 func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
+	if c.Set&(SetMode|SetSize|SetUID|SetGID) != 0 {
+		m.meetNode(node)
+	}
 	if c.Set&(SetSize|SetUID|SetGID) == 0 {
 		a, err := m.Arena.Setattr(node, c)
 		if err == nil && a.IsRegion() {
@@ -32,31 +35,33 @@ func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
 		}
 		return a, err
 	}
-	back, err := m.claimOwner(node, &c)
+	owner, err := m.claimOwner(node, &c)
 	if err != nil {
 		return Attr{}, err
 	}
-	if c.Set&SetSize != 0 {
-		if err := m.mayOpen(node, true); err != nil {
-			back()
-			return Attr{}, err
-		}
-	}
-	if c.Set&SetSize == 0 {
-		a, err := m.Arena.Setattr(node, c)
-		if err != nil {
-			back()
-		}
+	a, err := m.setSize(node, c)
+	if err != nil {
+		owner.Undo()
 		return a, err
 	}
+	owner.Keep()
+	return a, nil
+}
+
+// setSize sets attributes of which the size may be one.
+func (m *Manager) setSize(node NodeID, c Change) (Attr, error) {
+	if c.Set&SetSize == 0 {
+		return m.Arena.Setattr(node, c)
+	}
+	if err := m.mayOpen(node, true); err != nil {
+		return Attr{}, err
+	}
 	if _, err := m.grow(node, c.Size, c.Size); err != nil {
-		back()
 		return Attr{}, err
 	}
 	a, err := m.Arena.Setattr(node, c)
 	if err != nil {
 		m.settle(node, nil, false)
-		back()
 		return a, err
 	}
 	m.books.seen(&a)
@@ -64,17 +69,16 @@ func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
 	return a, nil
 }
 
-// claimOwner asks for room in the accounts of a new owner. Back takes it back.
-func (m *Manager) claimOwner(node NodeID, c *Change) (back func(), err error) {
+// claimOwner asks for room in the accounts of a new owner.
+func (m *Manager) claimOwner(node NodeID, c *Change) (claim *accounts.Claim, err error) {
 	if c.Set&(SetUID|SetGID) == 0 {
-		return func() {}, nil
+		return nil, nil
 	}
 	a, err := m.Arena.Getattr(node)
 	if err != nil {
 		return nil, err
 	}
-	old := owner(&a, 0)
-	next := old
+	next := owner(&a, 0)
 	if c.Set&SetUID != 0 {
 		next.User = c.UID
 	}
@@ -82,20 +86,18 @@ func (m *Manager) claimOwner(node NodeID, c *Change) (back func(), err error) {
 		next.Group = c.GID
 	}
 	n := accounts.Node(node)
-	err = m.ask(func() *accounts.Exceeded { return m.accounts.Chown(n, next, false) })
-	return func() { m.accounts.Chown(n, old, true) }, err
+	err = m.ask(func() (e *accounts.Exceeded) {
+		claim, e = m.accounts.Chown(n, next)
+		return e
+	})
+	return claim, err
 }
 
 // grow asks for a region to reach to end, or, from least on, as far as there is room. A settle must follow if it is
 // granted.
 func (m *Manager) grow(node NodeID, end, least int64) (granted int64, err error) {
 	n := accounts.Node(node)
-	m.adopted()
-	if !m.accounts.Known(n) {
-		if _, err := m.Getattr(node); err != nil {
-			return 0, err
-		}
-	}
+	m.meetRegion(node)
 	err = m.ask(func() (e *accounts.Exceeded) {
 		granted, e = m.accounts.Grow(n, end, least)
 		if e != nil {
@@ -214,6 +216,7 @@ func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
 		f.m.settle(f.node, nil, false)
 		return err
 	}
+	f.m.meetRegion(f.node)
 	var undo func()
 	err := f.m.ask(func() (e *accounts.Exceeded) {
 		undo, e = f.m.accounts.Allocated(accounts.Node(f.node), off+length)

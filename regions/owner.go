@@ -80,13 +80,8 @@ func (m *Manager) mayLive(a *Attr, name string, value []byte) error {
 // OwnerOf answers whose a region is: to whom it was handed, or its directory, or else the process that made it. The
 // number is 0 if nobody knows.
 func (m *Manager) OwnerOf(node NodeID) (pid uint32, since time.Duration) {
-	s, _ := m.nearest(node, func(s *saying) bool { return s.owner.pid != 0 || s.owner.directory })
-	if s.owner.directory {
-		s, _ = m.above(m.home(node), func(s *saying) bool { return s.owner.pid != 0 })
-		return s.owner.pid, s.owner.since
-	}
-	if s.owner.pid != 0 {
-		return s.owner.pid, s.owner.since
+	if to, handed := m.handedTo(node); handed {
+		return to.pid, to.since
 	}
 	r, err := m.Arena.Record(node)
 	if err != nil || r.Uptime == 0 {
@@ -95,24 +90,43 @@ func (m *Manager) OwnerOf(node NodeID) (pid uint32, since time.Duration) {
 	return r.PID, r.Uptime
 }
 
+// handedTo answers to whom a region was handed, itself or with its directory; false if it was not.
+func (m *Manager) handedTo(node NodeID) (to process, handed bool) {
+	s, handed := m.nearest(node, func(s *saying) bool { return s.owner.pid != 0 || s.owner.directory })
+	if s.owner.directory {
+		s, _ = m.above(m.home(node), func(s *saying) bool { return s.owner.pid != 0 })
+	}
+	return process{s.owner.pid, s.owner.since}, handed
+}
+
 // process is one process: a number may be another one's later.
 type process struct {
 	pid   uint32
 	since time.Duration // an uptime at which it was there
 }
 
-// hand looks whose a region is now. Gone are processes that ended.
-func (c *Caretaker) hand(x *care, gone []process) {
-	pid, since := c.m.OwnerOf(x.node)
-	c.handTo(x, process{pid, since}, gone)
+// hand looks whose a region is now.
+func (c *Caretaker) hand(x *care) {
+	to, handed := c.m.handedTo(x.node)
+	if !handed {
+		if x.maker.ID == 0 {
+			x.maker, _ = c.m.Arena.Record(x.node)
+		}
+		to = process{x.maker.PID, x.maker.Uptime}
+	}
+	c.handTo(x, to)
 }
 
-func (c *Caretaker) handTo(x *care, to process, gone []process) {
+func (c *Caretaker) handTo(x *care, to process) {
 	if to != (process{x.owner, x.since}) {
 		c.unwatch(x)
 		x.owner, x.since, x.gone = to.pid, to.since, false
 	}
-	if slices.Contains(gone, to) && !x.gone {
+}
+
+// lost takes note that processes are gone: of the owner, if it is one of them.
+func (c *Caretaker) lost(x *care, gone []process) {
+	if !x.gone && slices.Contains(gone, process{x.owner, x.since}) {
 		x.gone = true
 		c.tell(events.OwnerGone, x, fmt.Sprintf("process %d is gone", x.owner))
 	}

@@ -88,9 +88,11 @@ func (c *Caretaker) reviewSession(n NodeID, gone []process) {
 	if x == nil {
 		x = &care{node: n, seen: c.m.now(), index: -1}
 		c.cares[n] = x
+		c.sessions++
 	}
 	x.lifetime, x.tries, x.reason = l, 0, ""
-	c.handTo(x, process{s.owner.pid, s.owner.since}, gone)
+	c.handTo(x, process{s.owner.pid, s.owner.since})
+	c.lost(x, gone)
 	now := c.m.now()
 	switch {
 	case s.session.end:
@@ -107,18 +109,18 @@ func (c *Caretaker) reviewSession(n NodeID, gone []process) {
 		if x.owner == 0 {
 			x.state = CareCounting
 		}
-		c.schedule(x, c.lastUse(x).Add(l.TTL))
+		c.schedule(x, x.seen.Add(l.TTL))
 	case x.owner == 0:
 		x.state = CareOpen
 		c.schedule(x, time.Time{})
 	}
 }
 
-// lastUse answers when a session was last used, as far as it is known here.
-func (c *Caretaker) lastUse(x *care) time.Time { return x.seen }
-
 // used takes note that a region was used: its session was.
 func (c *Caretaker) used(region NodeID) {
+	if c.sessions == 0 {
+		return
+	}
 	if x := c.cares[c.m.sessionOf(region)]; x != nil {
 		x.seen = c.m.now()
 	}
@@ -139,7 +141,7 @@ func (c *Caretaker) settleSession(x *care) {
 	case x.gone:
 		why = fmt.Sprintf("its owner, process %d, is gone", x.owner)
 	default:
-		if left := x.lifetime.TTL - now.Sub(c.lastUse(x)); left > 0 {
+		if left := x.lifetime.TTL - now.Sub(x.seen); left > 0 {
 			if x.state == CareInUse {
 				x.state = CareCounting
 			}
@@ -157,7 +159,7 @@ func (c *Caretaker) settleSession(x *care) {
 	kept, err := c.m.EndTree(x.node, "session "+at+": "+why)
 	switch {
 	case err == nil && !kept:
-		c.sums.Ended++
+		c.sums.count(Session.String(), 0)
 		c.m.events.Add(events.Event{Kind: events.SessionEnded, Time: now, Node: uint64(x.node), Path: at, Reason: why})
 		c.drop(x.node)
 	case err == nil:
@@ -167,7 +169,7 @@ func (c *Caretaker) settleSession(x *care) {
 		c.drop(x.node)
 	}
 	if err != nil {
-		c.after(x, err)
+		c.after(x, &Ending{Err: err})
 	}
 }
 
@@ -176,7 +178,7 @@ func (m *Manager) anyInUse(dir NodeID) bool {
 	m.endMu.Lock() // who asks the kernel does so alone
 	defer m.endMu.Unlock()
 	err := m.Arena.Walk(context.Background(), dir, func(it Item) error {
-		if it.Attr.IsRegion() && (m.Busy(it.Attr.Node) || m.ender.Held(it.Attr.Node)) {
+		if it.Attr.IsRegion() && (m.Busy(it.Attr.Node) || m.ender.Held([]NodeID{it.Attr.Node})[0]) {
 			return ErrHeld
 		}
 		return nil
@@ -187,9 +189,10 @@ func (m *Manager) anyInUse(dir NodeID) bool {
 // EndTree takes a directory away with all that is in it. What somebody has lives on without a name. What is pinned, and
 // the directories above it, stay: kept says so. It must not be called by a request that holds a directory.
 func (m *Manager) EndTree(dir NodeID, why string) (kept bool, err error) {
-	m.adopted()
+	m.Settled()
 	m.endMu.Lock()
 	defer m.endMu.Unlock()
+	defer m.ender.Done()
 	for range endTries {
 		if kept, err = m.endTree(dir, why); !errors.Is(err, NotEmpty) {
 			return kept, err
@@ -217,14 +220,14 @@ func (m *Manager) endTree(dir NodeID, why string) (kept bool, err error) {
 			kept = true
 			continue
 		}
-		if err := m.takeAway(it.Parent, path.Base(it.Path), it.Attr.Node, false, why); err != nil {
+		if err := m.takeAway(Place{it.Parent, path.Base(it.Path)}, it.Attr.Node, false, why); err != nil {
 			return kept, err
 		}
 	}
 	slices.Reverse(dirs)
 	dirs = append(dirs, Item{Path: name, Parent: top, Attr: Attr{Node: dir}})
 	for _, it := range dirs {
-		err := m.takeAway(it.Parent, path.Base(it.Path), it.Attr.Node, true, why)
+		err := m.takeAway(Place{it.Parent, path.Base(it.Path)}, it.Attr.Node, true, why)
 		if err != nil && (!kept || !errors.Is(err, NotEmpty)) {
 			return kept, err
 		}
@@ -233,33 +236,37 @@ func (m *Manager) endTree(dir NodeID, why string) (kept bool, err error) {
 }
 
 // takeAway takes a name away, if it is still the node's, whoever has the node.
-func (m *Manager) takeAway(dir NodeID, name string, node NodeID, isDir bool, why string) error {
-	at := path.Join(m.Path(dir), name)
-	a, err := m.removeAlone(dir, name, node, isDir)
+func (m *Manager) takeAway(at Place, node NodeID, isDir bool, why string) error {
+	full := path.Join(m.Path(at.Dir), at.Name)
+	a, err := m.removeAlone(at, node, isDir)
 	if err != nil || a.Node == NoNode {
 		return err
 	}
-	m.ender.Ended(dir, name)
+	m.ender.Ended(at)
 	if isDir || a.Nlink > 0 {
 		return nil
 	}
-	if !m.users.isOpen(node) && !m.ender.Held(node) {
+	if !m.users.isOpen(node) && !m.ender.Held([]NodeID{node})[0] {
 		m.Forgotten(node) // where the kernel does not know it, it will not say so
 	}
 	if a.IsRegion() {
-		m.events.Add(events.Event{Kind: events.Deleted, Time: m.now(), Node: uint64(node), Path: at, Size: a.Size, Sized: true,
+		m.events.Add(events.Event{Kind: events.Deleted, Time: m.now(), Node: uint64(node), Path: full, Size: a.Size, Sized: true,
 			Reason: why})
 	}
 	return nil
 }
 
-func (m *Manager) removeAlone(dir NodeID, name string, node NodeID, isDir bool) (Attr, error) {
-	defer m.names.alone(dir)()
-	if a, err := m.Arena.Lookup(dir, name); err != nil || a.Node != node {
+func (m *Manager) removeAlone(at Place, node NodeID, isDir bool) (Attr, error) {
+	defer m.names.alone(at.Dir)()
+	if a, err := m.Arena.Lookup(at.Dir, at.Name); err != nil || a.Node != node {
 		return Attr{}, nil
 	}
-	m.ender.Begin(dir, name)
-	return m.remove(dir, name, isDir)
+	m.ender.Begin(at)
+	a, err := m.Arena.Remove(at.Dir, at.Name, isDir)
+	if err == nil {
+		m.unlinked(&a, at)
+	}
+	return a, err
 }
 
 // OpenSession is a session as it is shown.

@@ -37,8 +37,8 @@ func (m *Manager) defaultLimits(dir NodeID) Limits {
 	return (*of)(m.Path(dir))
 }
 
-// restoreSettings takes what a directory's attributes say. What cannot be read any more holds no longer.
-func (m *Manager) restoreSettings(dir NodeID) {
+// storedSettings answers what a directory's attributes say. What cannot be read any more holds no longer.
+func (m *Manager) storedSettings(dir NodeID) accounts.Settings {
 	s := accounts.Settings{Limits: m.defaultLimits(dir)}
 	for _, name := range []string{LimitXattr, WritesXattr, OvercommitXattr} {
 		value, err := m.Arena.Getxattr(dir, name)
@@ -49,6 +49,12 @@ func (m *Manager) restoreSettings(dir NodeID) {
 			s = next
 		}
 	}
+	return s
+}
+
+// restoreSettings takes what a directory's attributes say.
+func (m *Manager) restoreSettings(dir NodeID) {
+	s := m.storedSettings(dir)
 	if dir != RootNode && m.accounts.Settings(accounts.Node(dir)) == s {
 		return
 	}
@@ -58,7 +64,7 @@ func (m *Manager) restoreSettings(dir NodeID) {
 // restoreSubjects takes the limits of users, groups and processes from the root's attribute.
 func (m *Manager) restoreSubjects() {
 	value, err := m.Arena.Getxattr(RootNode, SubjectsXattr)
-	if err == nil {
+	if err == nil || errors.Is(err, NoData) {
 		m.takeSubjects(string(value))
 	}
 }
@@ -151,6 +157,7 @@ func (m *Manager) SetLimits(k accounts.Kind, id uint64, text string) error {
 }
 
 func (m *Manager) setSubject(x subject, text string) error {
+	m.Settled()
 	m.settings.Lock()
 	defer m.settings.Unlock()
 	l, err := ParseLimits(m.accounts.Explicit(x.kind)[x.id], text)
@@ -173,18 +180,12 @@ func (m *Manager) setSubject(x subject, text string) error {
 }
 
 func (m *Manager) storeSubjects(text []byte) error {
-	if _, err := parseSubjects(string(text)); err != nil {
-		return invalid(err)
-	}
-	if err := m.Arena.Setxattr(RootNode, SubjectsXattr, text, 0); err != nil {
-		return err
-	}
-	return m.takeSubjects(string(text))
+	return m.setSubjects(RootNode, text, func() error { return m.Arena.Setxattr(RootNode, SubjectsXattr, text, 0) })
 }
 
 // set applies a setting that an extended attribute of a directory makes, value nil for none, and stores it by store.
 func (m *Manager) set(node NodeID, name string, value []byte, store func() error) error {
-	m.adopted()
+	m.Settled()
 	m.settings.Lock()
 	defer m.settings.Unlock()
 	if name == SubjectsXattr {
@@ -248,10 +249,12 @@ func (m *Manager) setSubjects(node NodeID, value []byte, store func() error) err
 	if _, err := parseSubjects(string(value)); err != nil {
 		return invalid(err)
 	}
-	if err := store(); err != nil {
-		return err
+	m.takeSubjects(string(value)) // which is written down before it holds for the next server
+	err := store()
+	if err != nil {
+		m.restoreSubjects()
 	}
-	return m.takeSubjects(string(value))
+	return err
 }
 
 func invalid(err error) error {

@@ -39,8 +39,9 @@ func (m *Manager) Share(source, dir NodeID, name string) (Attr, error) {
 	spec := Spec{Mode: a.Mode &^ (ModeSetUID | ModeSetGID), UID: a.UID, GID: a.GID}
 	spec.Record = Record{ID: NewID(), Created: m.now(), UID: a.UID, GID: a.GID, Source: source}
 	made, err := m.makeShare(s, source, dir, name, spec)
+	defer m.ender.Done()
 	if err == nil {
-		m.ender.Ended(dir, name) // the kernel may remember that there was none
+		m.ender.Ended(Place{dir, name}) // the kernel may remember that there was none
 	}
 	return made, err
 }
@@ -56,7 +57,7 @@ func (m *Manager) makeShare(s Sharer, source, dir NodeID, name string, spec Spec
 		return Attr{}, err
 	}
 	defer m.names.alone(dir)()
-	m.ender.Begin(dir, name)
+	m.ender.Begin(Place{dir, name})
 	a, err := s.Share(source, dir, name, spec)
 	if err != nil {
 		c.Undo()

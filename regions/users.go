@@ -1,6 +1,9 @@
 package regions
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // users knows which regions somebody has open, or may still have mapped.
 //
@@ -15,6 +18,9 @@ type users struct {
 	freed   func(NodeID)               // told, under the shard's lock, that nobody holds the region
 	written func(NodeID)               // told, under the shard's lock, that no more writes are to come unseen
 
+	writing atomic.Int64  // descriptors that are open for writing
+	begins  chan struct{} // gets something with the first of them
+
 	idleMu sync.Mutex // guards idle and next; taken alone
 	idle   [idleRegions]NodeID
 	next   int
@@ -24,16 +30,23 @@ type users struct {
 const idleRegions = 16384
 
 type userShard struct {
-	mu    sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
-	users map[NodeID]*user
-	// ending has the regions whose end has begun: they cannot be opened any more.
-	ending map[NodeID]struct{}
-	// sealed has regions that were sealed since the server started: they cannot be opened for writing.
-	sealed map[NodeID]struct{}
+	mu     sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
+	users  map[NodeID]*user
+	ending map[NodeID]*ending
+	sealed map[NodeID]struct{} // since the server started: they cannot be opened for writing
+}
+
+// ending is a region whose end has begun. Who opens it waits for the moment in which its name goes, or does not, because
+// whoever is told too early finds the name once more.
+type ending struct {
+	wrote   bool          // it may have grown unseen
+	gone    bool          // its name is
+	decided chan struct{} // closed when that is decided
 }
 
 type user struct {
 	opens, writers int32
+	making         bool // one of opens is of who makes it, and has yet to open it
 	forgotten      bool // the kernel forgot the node before the last release arrived
 	wrote          bool // it was open for writing: what it holds may have grown unseen
 	idle           bool // it stands in the ring of idle regions
@@ -41,7 +54,7 @@ type user struct {
 
 func newUsers(probe func(NodeID) (bool, error)) *users {
 	nothing := func(NodeID) {}
-	u := &users{probe: probe, unhold: nothing, freed: nothing, written: nothing}
+	u := &users{probe: probe, begins: make(chan struct{}, 1), unhold: nothing, freed: nothing, written: nothing}
 	for i := range u.shards {
 		u.shards[i].users = make(map[NodeID]*user)
 	}
@@ -54,14 +67,18 @@ type Use struct {
 	InUse          bool // open or mapped
 }
 
-// opened answers false for a region whose end has begun, and to writers for one that was sealed.
+// opened answers false for a region that has ended, and to writers for one that was sealed.
 func (u *users) opened(n NodeID, writer bool) bool {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ending := s.ending[n]; ending {
-		return false
+	for e := s.ending[n]; e != nil; e = s.ending[n] {
+		s.mu.Unlock()
+		if <-e.decided; e.gone {
+			return false
+		}
+		s.mu.Lock()
 	}
+	defer s.mu.Unlock()
 	if _, sealed := s.sealed[n]; sealed && writer {
 		return false
 	}
@@ -70,37 +87,63 @@ func (u *users) opened(n NodeID, writer bool) bool {
 		x = &user{}
 		s.users[n] = x
 	}
-	x.opens++
+	if !x.making {
+		x.opens++
+	}
+	x.making = false
 	if writer {
 		x.writers++
 		x.wrote = true
+		u.writes(1)
 	}
 	return true
 }
 
-// beginEnd keeps a region that nobody has from being opened, until endEnd. False if somebody has it.
-func (u *users) beginEnd(n NodeID) bool {
+// making takes note of a region that is made and about to be opened: it is in use until then.
+func (u *users) making(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users[n] = &user{opens: 1, making: true}
+}
+
+// beginEnd keeps a region that nobody has from being opened, until endEnd: ErrHeld if somebody has it.
+func (u *users) beginEnd(n NodeID) error {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := s.users[n]
 	if x != nil && x.opens > 0 {
-		return false
+		return ErrHeld
 	}
 	if u.probe != nil {
 		u.unhold(n)
-		if held, err := u.probe(n); err != nil || held {
-			return false
+		held, err := u.probe(n)
+		if err == nil && held {
+			err = ErrHeld
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if x != nil {
-		u.freeLocked(s, n)
+		delete(s.users, n)
+		u.freed(n)
 	}
 	if s.ending == nil {
-		s.ending = map[NodeID]struct{}{}
+		s.ending = map[NodeID]*ending{}
 	}
-	s.ending[n] = struct{}{}
-	return true
+	s.ending[n] = &ending{wrote: x != nil && x.wrote, decided: make(chan struct{})}
+	return nil
+}
+
+// lostName says that a region that is ending has no name any more.
+func (u *users) lostName(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ending[n].gone = true
+	close(s.ending[n].decided)
 }
 
 // endEnd says that a region is gone, or stays after all.
@@ -108,7 +151,15 @@ func (u *users) endEnd(n NodeID) {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	e := s.ending[n]
 	delete(s.ending, n)
+	if e.gone {
+		return
+	}
+	close(e.decided)
+	if e.wrote {
+		u.written(n)
+	}
 }
 
 // isOpen answers whether a descriptor is open: its release will be told.
@@ -132,6 +183,7 @@ func (u *users) released(n NodeID, writer bool) (forgotten bool) {
 	x.opens--
 	if writer {
 		x.writers--
+		u.writes(-1)
 	}
 	last := x.opens == 0
 	forgotten = last && x.forgotten
@@ -147,6 +199,16 @@ func (u *users) released(n NodeID, writer bool) (forgotten bool) {
 		u.leaveIdle(u.makeIdle(n))
 	}
 	return forgotten
+}
+
+// writes counts descriptors that are open for writing.
+func (u *users) writes(by int64) {
+	if u.writing.Add(by) == 1 && by > 0 {
+		select {
+		case u.begins <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // forgotten takes note that the kernel does not know n any more, and answers whether it is open all the same.
@@ -251,13 +313,18 @@ func (u *users) held() (regions, opens int) {
 }
 
 // unseen answers the regions that are, or were, open for writing and are not settled.
-func (u *users) unseen() []NodeID {
+func (u *users) unseen() []NodeID { return u.which(func(x *user) bool { return x.wrote }) }
+
+// writable answers the regions that are open for writing.
+func (u *users) writable() []NodeID { return u.which(func(x *user) bool { return x.writers > 0 }) }
+
+func (u *users) which(fits func(*user) bool) []NodeID {
 	var all []NodeID
 	for i := range u.shards {
 		s := &u.shards[i]
 		s.mu.Lock()
 		for n, x := range s.users {
-			if x.wrote {
+			if fits(x) {
 				all = append(all, n)
 			}
 		}

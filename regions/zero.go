@@ -62,16 +62,16 @@ func (m *Manager) zeroes(node NodeID) bool {
 
 // markZero takes note that a region lost its last name, while it is known in which directory. What is said is stored with
 // the region, so that it also holds in the next server, which does not know the directory.
-func (m *Manager) markZero(a *Attr, dir NodeID, name string) {
+func (m *Manager) markZero(a *Attr, at Place) {
 	if a.Node == NoNode || a.Nlink > 0 || !a.IsRegion() || a.Source != NoNode || !m.zeroes(a.Node) {
 		return
 	}
 	m.books.setPlain(a.Node, false)
 	if err := m.Arena.Setxattr(a.Node, ZeroXattr, []byte("true"), 0); err != nil && !errors.Is(err, NotSupported) {
-		m.notZeroed(a.Node, path.Join(m.Path(dir), name), err)
+		m.notZeroed(a.Node, path.Join(m.Path(at.Dir), at.Name), err)
 	}
 	m.wipes.mu.Lock()
-	m.wipes.paths[a.Node] = path.Join(m.Path(dir), name)
+	m.wipes.paths[a.Node] = path.Join(m.Path(at.Dir), at.Name)
 	m.wipes.mu.Unlock()
 }
 

@@ -52,16 +52,17 @@ type locator interface {
 }
 
 var (
-	_ regions.Arena      = (*Arena)(nil)
-	_ regions.Descriptor = (*Arena)(nil)
-	_ regions.MakeOpener = (*Arena)(nil)
-	_ regions.UseProber  = (*Arena)(nil)
-	_ regions.Copier     = (*Arena)(nil)
-	_ regions.Resizer    = (*Arena)(nil)
-	_ regions.Pather     = (*Arena)(nil)
-	_ regions.Surveyor   = (*Arena)(nil)
-	_ regions.Pinner     = (*Arena)(nil)
-
+	_ regions.Arena       = (*Arena)(nil)
+	_ regions.Descriptor  = (*Arena)(nil)
+	_ regions.MakeOpener  = (*Arena)(nil)
+	_ regions.UseProber   = (*Arena)(nil)
+	_ regions.UseKeeper   = (*Arena)(nil)
+	_ regions.NodeRemover = (*Arena)(nil)
+	_ regions.Copier      = (*Arena)(nil)
+	_ regions.Resizer     = (*Arena)(nil)
+	_ regions.Pather      = (*Arena)(nil)
+	_ regions.Surveyor    = (*Arena)(nil)
+	_ regions.Pinner      = (*Arena)(nil)
 	_ regions.WriteProber = (*Arena)(nil)
 	_ regions.Sharer      = (*Arena)(nil)
 )

@@ -48,6 +48,33 @@ func (a *Arena) mayLose(fd int) error {
 	return full
 }
 
+// RemoveNode takes a name away if it stands for a node: NoNode if it stands for another one. The caller keeps others from
+// changing the name meanwhile.
+func (a *Arena) RemoveNode(parent regions.NodeID, name string, node regions.NodeID) (regions.Attr, error) {
+	d, err := a.dir(parent)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	defer d.close()
+	held, err := openEntry(d.fd, name)
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	if found, err := nodeAt(held, ""); err != nil || found != a.inner(node) {
+		unix.Close(held)
+		return regions.Attr{}, code(err)
+	}
+	if err := a.mayLose(held); err != nil {
+		unix.Close(held)
+		return regions.Attr{}, err
+	}
+	if err := unix.Unlinkat(d.fd, name, 0); err != nil {
+		unix.Close(held)
+		return regions.Attr{}, code(err)
+	}
+	return a.afterRemove(held, d, name)
+}
+
 func openEntry(dirfd int, name string) (int, error) {
 	return unix.Openat(dirfd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 }

@@ -36,6 +36,17 @@ func (s *serving) keepHouse() {
 	s.manager.SetUptime(processes.Boot)
 	s.manager.SetAlive(processes.Alive)
 	s.caretaker = regions.NewCaretaker(s.manager, watched{w})
+	s.setEndEarly(s.options.config)
+}
+
+// setEndEarly says which lifetimes are cut short where room is wanted.
+func (s *serving) setEndEarly(c policy.Config) {
+	order, err := regions.ParseOrder(c.EndEarly)
+	if err != nil {
+		s.log.Error("what may be ended early stays as it is", "reason", err.Error()) // the configuration was validated
+		return
+	}
+	s.caretaker.SetOrder(order)
 }
 
 // rulingKeys are those that rule takes.

@@ -81,6 +81,7 @@ func (s *serving) takeOver(ctx context.Context, h held) error {
 		return err
 	}
 	s.manage()
+	s.manager.Inherit(s.ledger.Sums(), s.restarts)
 	s.current = policy.NewCurrent(s.options.config, s.apply)
 	return s.connect(h.Connection)
 }

@@ -83,17 +83,12 @@ func (s *serving) hold(ctx context.Context) error {
 
 // keep has the mount served by other processes until it has ended, or is left to the next keeper.
 func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
-	k, err := s.take()
+	k, in, err := s.take()
 	if err != nil {
-		return err
+		return errors.Join(err, s.undo())
 	}
 	defer k.ledger.Close()
 	defer k.stateFile.Close()
-	in, out, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	k.ready = out
 	told := make(chan error, 1)
 	go func() { told <- k.tell(in, ready) }()
 	err = keeper.New(keeper.Options{
@@ -115,22 +110,35 @@ func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
 	return err
 }
 
-// take makes a keeper of what was mounted, or of what the last one stored.
-func (s *serving) take() (k *kept, err error) {
+// take makes a keeper of what was mounted, or of what the last one stored, and answers where its first server is heard.
+func (s *serving) take() (k *kept, in *os.File, err error) {
 	k = &kept{serving: s}
+	if k.program, err = os.Executable(); err != nil {
+		return nil, nil, err
+	}
+	if in, k.ready, err = os.Pipe(); err != nil {
+		return nil, nil, err
+	}
 	if s.stored != nil {
 		k.connection, k.ledger, k.arena, k.stateFile = s.stored.connection, s.stored.ledger, s.stored.arena, s.stored.stateFile
 		k.state, k.died = s.stored.state, s.stored.died
-	} else {
-		k.connection = os.NewFile(uintptr(s.connection), "/dev/fuse")
-		k.arena = os.NewFile(uintptr(s.arena.Root()), "arena")
-		k.state = state{Asked: s.options.point, Point: s.point, Said: string(s.options.config.Encode())}
-		if err := k.create(); err != nil {
-			return nil, errors.Join(err, k.connection.Close(), s.takeAway())
-		}
+		return k, in, nil
 	}
-	k.program, err = os.Executable()
-	return k, err
+	k.state = state{Asked: s.options.point, Point: s.point, Said: string(s.options.config.Encode())}
+	if err := k.create(); err != nil {
+		return nil, nil, errors.Join(err, in.Close(), k.ready.Close())
+	}
+	k.connection = os.NewFile(uintptr(s.connection), "/dev/fuse")
+	k.arena = os.NewFile(uintptr(s.arena.Root()), "arena")
+	return k, in, nil
+}
+
+// undo unmounts what no keeper could be made of. What the service manager stores stays for the next one.
+func (s *serving) undo() error {
+	if s.stored != nil {
+		return nil
+	}
+	return errors.Join(os.NewSyscallError("close", unix.Close(s.connection)), s.takeAway())
 }
 
 // create makes the memory files of a mount that begins.

@@ -226,22 +226,17 @@ func (s *serving) frontEnd() control.FrontEnd {
 	return f
 }
 
-// notice begins to take note of writes that go past the server, if any do. What it answers ends it.
-func (s *serving) notice() (end func()) {
+// watch begins to notice writes that go past the server, if any do. What it answers ends it.
+func (s *serving) watch() (end func()) {
 	if mode, _ := s.server.Mode(); mode != "passthrough" {
 		return func() {}
 	}
-	n, err := s.manager.Notice()
-	if err != nil {
-		s.log.Info("writes that grow a region cannot be noticed afterwards: all of them ask before", "reason", err.Error())
-		return func() {}
-	}
-	return func() { n.Close() }
+	return s.manager.Watch()
 }
 
 // run serves, and says so.
 func (s *serving) run(ctx context.Context, ready func(mounted) error) error {
-	defer s.notice()()
+	defer s.watch()()
 	done := make(chan struct{})
 	var broken error
 	go func() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -65,6 +66,9 @@ func upgrade(ctx context.Context, sh *shell, path string) error {
 	}
 	for end := sh.now().Add(upgradeTime); sh.now().Before(end); time.Sleep(pollTime) {
 		after, err := stateOf(ctx, point)
+		if errors.Is(err, syscall.EIO) {
+			continue // servers of early releases lose a request that they are just reading when they are killed
+		}
 		if err != nil {
 			return err
 		}

@@ -85,13 +85,15 @@ func mapOutlivesAll(t *testing.T, p place) {
 	equal(t, "content beside a new region of the name", string(m[:3]), "yzx")
 }
 
+// mapGivenBack: the region is larger than all that the tests before may still be giving back meanwhile.
 func mapGivenBack(t *testing.T, p place) {
+	const size = 16 << 20
 	before, err := p.Usage(".")
 	ok(t, err)
 	fd, err := unix.Openat(p.fd, "f", unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
 	ok(t, codeOf(err))
-	ok(t, codeOf(unix.Ftruncate(fd, 8*page)))
-	m, err := unix.Mmap(fd, 0, 8*page, readWrite, unix.MAP_SHARED)
+	ok(t, codeOf(unix.Ftruncate(fd, size)))
+	m, err := unix.Mmap(fd, 0, size, readWrite, unix.MAP_SHARED)
 	ok(t, codeOf(err))
 	for i := 0; i < len(m); i += 4096 {
 		m[i] = 1
@@ -102,7 +104,7 @@ func mapGivenBack(t *testing.T, p place) {
 	waitFor(t, "the memory of an unlinked, unmapped region", func() bool {
 		after, err := p.Usage(".")
 		ok(t, err)
-		return after.BytesUsed == before.BytesUsed
+		return after.BytesUsed <= before.BytesUsed
 	})
 }
 

@@ -3,6 +3,7 @@
 package gofuse
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/regions"
 )
 
 // device is the connection to the kernel. Requests are read from it into memory of its own: see exchange.
@@ -296,28 +299,39 @@ func (d *device) UnregisterBackingFd(id int32) (errno syscall.Errno) {
 // knows answers whether the kernel knows a node. It asks by telling it that the node's attributes are not what they were,
 // which takes no lock that a request holds (Linux fs/fuse/inode.c, fuse_reverse_inval_inode).
 func (d *device) knows(node uint64) bool {
+	const attributesOnly = -1
+	err := d.changed(node, attributesOnly)
+	return err == nil || !errors.Is(err, errClosed) && !errors.Is(err, unix.ENOENT)
+}
+
+// forgetListing has the kernel forget a directory's attributes, and the names that it has listed.
+func (d *device) forgetListing(dir uint64) { d.changed(dir, 0) }
+
+// changed tells the kernel that a node's attributes are not what they were, and what it has of the content from an offset
+// on; a negative one means none.
+func (d *device) changed(node uint64, from int64) error {
 	message := struct {
 		fuse.OutHeader
 		fuse.NotifyInvalInodeOut
-	}{fuse.OutHeader{Status: notifyInode}, fuse.NotifyInvalInodeOut{Ino: node, Off: -1}}
+	}{fuse.OutHeader{Status: notifyInode}, fuse.NotifyInvalInodeOut{Ino: node, Off: from}}
 	message.OutHeader.Length = uint32(unsafe.Sizeof(message))
-	var err error
-	closed := d.with(func(fd uintptr) {
-		_, err = unix.Write(int(fd), unsafe.Slice((*byte)(unsafe.Pointer(&message)), unsafe.Sizeof(message)))
-	})
-	return closed == nil && err != unix.ENOENT
+	return d.notify(unsafe.Slice((*byte)(unsafe.Pointer(&message)), unsafe.Sizeof(message)))
 }
 
-// prune has the kernel drop a node that it only remembers (Linux 6.18). False if it cannot be asked to.
-func (d *device) prune(node uint64) bool {
-	message := struct {
+// prune has the kernel drop nodes that it only remembers (Linux 6.18). False if it cannot be asked to.
+func (d *device) prune(nodes []regions.NodeID) bool {
+	head := struct {
 		fuse.OutHeader
 		count, _ uint32 // struct fuse_notify_prune_out
 		_        uint64
-		node     uint64
-	}{OutHeader: fuse.OutHeader{Status: notifyPrune}, count: 1, node: node}
-	message.OutHeader.Length = uint32(unsafe.Sizeof(message))
-	return d.notify(unsafe.Slice((*byte)(unsafe.Pointer(&message)), unsafe.Sizeof(message))) == nil
+	}{OutHeader: fuse.OutHeader{Status: notifyPrune}, count: uint32(len(nodes))}
+	size := unsafe.Sizeof(head) + uintptr(len(nodes))*unsafe.Sizeof(nodes[0])
+	head.OutHeader.Length = uint32(size)
+	message := append(make([]byte, 0, size), unsafe.Slice((*byte)(unsafe.Pointer(&head)), unsafe.Sizeof(head))...)
+	for _, n := range nodes {
+		message = binary.NativeEndian.AppendUint64(message, uint64(n))
+	}
+	return d.notify(message) == nil
 }
 
 // notify sends what the kernel did not ask for. It may come when the mount is gone.
@@ -328,8 +342,8 @@ func (d *device) notify(message []byte) (err error) {
 	return errors.Join(closed, err)
 }
 
-// forgetName has the kernel forget what stands at a name, and what it has cached of the directory. It waits for requests
-// that have the directory. What the kernel does not know, it need not forget.
+// forgetName has the kernel forget what stands at a name. It waits for requests that have the directory. What the kernel
+// does not know, it need not forget.
 func (d *device) forgetName(dir uint64, name string) {
 	head := struct {
 		fuse.OutHeader

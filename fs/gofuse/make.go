@@ -119,7 +119,7 @@ func (s *Server) Tmpfile(_ <-chan struct{}, in *fuse.CreateIn, out *fuse.CreateO
 
 func (c *call) created(out *fuse.CreateOut, a regions.Attr, fh uint64, access regions.Access, err error) fuse.Status {
 	if err == nil {
-		c.server.openOut(&out.OpenOut, fh, a.Node, access)
+		err = c.server.openOut(&out.OpenOut, fh, a.Node, access)
 	}
 	return c.entry(&out.EntryOut, a, err)
 }

@@ -3,6 +3,7 @@
 package gofuse
 
 import (
+	"errors"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -32,17 +33,18 @@ func (s *Server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 		fh, err = s.tree.Open(interruptible(cancel), c.caller, c.node, access)
 	}
 	if err == nil {
-		s.openOut(out, fh, c.node, access)
+		err = s.openOut(out, fh, c.node, access)
 	}
 	return c.end(err)
 }
 
-// openOut tells the kernel how the data of an open file goes.
-func (s *Server) openOut(out *fuse.OpenOut, fh uint64, n regions.NodeID, access regions.Access) {
+// openOut tells the kernel how the data of an open file goes. It ends the handle if the region has ended before it was
+// opened: the kernel looks the name up anew then.
+func (s *Server) openOut(out *fuse.OpenOut, fh uint64, n regions.NodeID, access regions.Access) error {
 	out.Fh = fh
 	if n.Virtual() {
 		out.OpenFlags = fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH
-		return
+		return nil
 	}
 	if s.backings != nil {
 		if id, ok := s.backings.acquire(n); ok {
@@ -54,11 +56,18 @@ func (s *Server) openOut(out *fuse.OpenOut, fh uint64, n regions.NodeID, access 
 				// server (HANDLE_KILLPRIV_V2).
 				out.OpenFlags |= fuse.FOPEN_DIRECT_IO
 			}
-			return
+			return nil
+		}
+	}
+	if s.tree.Arena().Lives() {
+		if _, err := s.tree.Getattr(n); errors.Is(err, regions.Stale) {
+			s.tree.Release(fh)
+			return err
 		}
 	}
 	// The kernel's page cache is the only copy that is used: it stays valid from one open to the next.
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH
+	return nil
 }
 
 // Release ends a handle.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -161,5 +162,35 @@ func TestBusyClientIsTimed(t *testing.T) {
 	}
 	if err := b.end(); err != nil {
 		t.Errorf("the error was told already: %v", err)
+	}
+}
+
+func TestLivesAreATable(t *testing.T) {
+	got := livesTable([]livesResult{
+		{What: "ends", Samples: []float64{900e6, 1100e6, 950e6}, Limit: 1e9},
+		{What: "idle", Samples: []float64{10e6}, Limit: 10e6},
+		{What: "times", Samples: []float64{1.04}, Limit: freely, Ratio: true},
+	})
+	for _, want := range []string{
+		"| ends | 3 | 950 ms | 1100 ms | median < 1000 ms | reached |",
+		"| idle | 1 | 10.0 ms | 10.0 ms | median < 10.0 ms | **missed** |",
+		"| times | 1 | 1.04 | 1.04 | median < 1.05 | reached |",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the table lacks %q:\n%s", want, got)
+		}
+	}
+}
+
+// TestProcessorTimeIsRead: it grows while something is done.
+func TestProcessorTimeIsRead(t *testing.T) {
+	before, err := processorTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for after := before; after == before; {
+		if after, err = processorTime(os.Getpid()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -19,6 +19,7 @@ type report struct {
 	results  []*result
 	scale    []scaleResult
 	takeover []takeoverResult
+	lives    []livesResult
 	slots    *slotsResult // nil if it was not measured
 	trips    []tripResult
 }
@@ -87,6 +88,9 @@ func (r *report) markdown() string {
 	if len(r.takeover) > 0 {
 		fmt.Fprintf(&b, "\n%s", takeoverTable(r.takeover))
 	}
+	if len(r.lives) > 0 {
+		fmt.Fprintf(&b, "\n%s", livesTable(r.lives))
+	}
 	if r.slots != nil {
 		fmt.Fprintf(&b, "\n%s", r.slots)
 	}
@@ -128,7 +132,8 @@ func (r *report) figures() any {
 		Rows     []figure
 		Scale    []scaleResult
 		Takeover []takeoverResult
+		Lives    []livesResult
 		Slots    *slotsResult `json:",omitempty"`
 		Trips    []tripResult
-	}{r.date, r.machine, rows, r.scale, r.takeover, r.slots, r.trips}
+	}{r.date, r.machine, rows, r.scale, r.takeover, r.lives, r.slots, r.trips}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
 )
 
 // Each of these is a row of docs/reliability.md.
@@ -61,11 +64,10 @@ func newMemoryGroup(t *testing.T) memoryGroup {
 		t.Skipf("needs a memory cgroup: %v", err)
 	}
 	t.Cleanup(func() {
-		for range 50 { // until the kernel has seen the last process end
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) { // until the kernel has seen the last process end
 			if err := os.Remove(g.dir); err == nil {
 				return
 			}
-			time.Sleep(20 * time.Millisecond)
 		}
 		t.Errorf("%s cannot be removed", g.dir)
 	})
@@ -352,4 +354,30 @@ func TestKilledCachedServer(t *testing.T) {
 		}
 		unix.Close(direct)
 	}
+}
+
+// A mount command that runs out of descriptors on its way leaves no mount and no arena, wherever that was.
+func TestTooFewDescriptorsToMount(t *testing.T) {
+	needRoot(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for most := 8; most < 64; most++ {
+		r := run(t, exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$@"`, most), "sh", path, "mount", dir, "--size=64M"))
+		if r.code == exitOK {
+			t.Logf("%d are enough", most)
+			if r := shmfs(t, "umount", dir); r.code != exitOK {
+				t.Errorf("umount: %+v", r)
+			}
+			return
+		}
+		if mounted(t, dir) {
+			fusemount.Unmount(dir, true)
+			t.Errorf("with %d descriptors a mount is left: %+v", most, r)
+		}
+		leftArena(t, dir, 0)
+	}
+	t.Error("64 descriptors are not enough")
 }

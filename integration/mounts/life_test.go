@@ -158,7 +158,7 @@ func TestBusyIsNamedAndGoesOnServing(t *testing.T) {
 	holder.Process.Kill()
 	select {
 	case <-m.ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Error("the server does not end with the last holder")
 	}
 	leftArena(t, m.dir, 0)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -261,5 +262,57 @@ func TestManyOwnersDieAtOnce(t *testing.T) {
 	t.Logf("%d regions of %d processes ended within %v", owners*each, owners, time.Since(begun))
 	if took := time.Since(begun); took > 3*time.Second && !raceDetector {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// processorTime is what a process has taken of the processors, in hundredths of a second (proc_pid_stat(5), utime and
+// stime).
+func processorTime(t *testing.T, pid int) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	sum := 0
+	for _, f := range fields[14-3 : 16-3] {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
+}
+
+// A server with very many timers, of which none is due, does nothing.
+func TestTimersCostNothing(t *testing.T) {
+	timers := 100_000
+	if raceDetector {
+		timers = 10_000
+	}
+	m := serve(t, "--size=256M", "--inodes=200000")
+	for i := range timers {
+		if i%1000 == 0 {
+			m.setLife(t, fmt.Sprint("d", i/1000), "lifetime", "ttl=1d")
+		}
+		if err := unix.Mknod(filepath.Join(m.dir, fmt.Sprint("d", i/1000), strconv.Itoa(i)), unix.S_IFREG|0o600, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.waitFor(t, "all timers", func() bool { return m.number(t, "gc_regions") == timers })
+	pid := m.number(t, "server_pid")
+	const idle = 5 * time.Second
+	// What it has yet to do, and what others do to the mount, is no part of it: one quiet time will do.
+	for end := time.Now().Add(patience); ; {
+		before := processorTime(t, pid)
+		time.Sleep(idle)
+		took := processorTime(t, pid) - before
+		if took == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it took %d hundredths of a second of %v, and never nothing", took, idle)
+		}
 	}
 }

@@ -153,10 +153,13 @@ func serveAt(t *testing.T, dir string, prefix []string, args ...string) *mount {
 	return m
 }
 
-// waitFor waits for a condition, for as long as the server lives and ten seconds at most.
+// patience is how long a test waits for what must come.
+const patience = time.Minute
+
+// waitFor waits for a condition, for as long as the server lives and a minute at most.
 func (m *mount) waitFor(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
 		select {
 		case <-m.ended:
 			if !is() {
@@ -179,11 +182,11 @@ func (m *mount) finish(t *testing.T) {
 		m.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-m.ended:
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			fusemount.Unmount(m.dir, true)
 			m.cmd.Process.Kill()
 			<-m.ended
-			t.Errorf("the server did not end within 20 s of SIGTERM: %s", m.stderr)
+			t.Errorf("the server did not end within a minute of SIGTERM: %s", m.stderr)
 		}
 	}
 	if strings.Contains(m.stderr.String(), "DATA RACE") || strings.Contains(m.stderr.String(), "panic:") {

@@ -96,7 +96,7 @@ func (m *manager) cleanUp(t *testing.T) {
 		}
 		select {
 		case <-m.ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Errorf("the service does not end with its mount: %s", m.stderr)
 			m.cmd.Process.Kill()
 			<-m.ended
@@ -294,7 +294,7 @@ func (m *manager) wait(t *testing.T) int {
 	select {
 	case <-m.ended:
 		return m.cmd.ProcessState.ExitCode()
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("the service does not end: %s", m.stderr)
 		return 0
 	}

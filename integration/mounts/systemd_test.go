@@ -154,7 +154,7 @@ exec env -i PATH="$PATH" container=other SYSTEMD_UNIT_PATH="$1" "$2" --system --
 		cmd.Wait()
 		removeGroup(group)
 	})
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", cmd.Process.Pid))
 		if h.init, _ = strconv.Atoi(strings.TrimSpace(string(b))); h.init > 0 {
 			if r := h.command(t, "systemctl", "is-system-running"); strings.TrimSpace(r.stdout) == "running" {
@@ -185,7 +185,7 @@ func unified(t *testing.T) string {
 
 // removeGroup removes a control group and those below it, when their processes are gone.
 func removeGroup(group string) {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var below []string
 		filepath.WalkDir(group, func(path string, d fs.DirEntry, err error) error {
 			if err == nil && d.IsDir() {
@@ -292,7 +292,7 @@ func TestUnderSystemd(t *testing.T) {
 	again := func(what string) {
 		t.Helper()
 		keepers++
-		for end := time.Now().Add(25 * time.Second); h.number(t, "keeper_restarts_total") < keepers; time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(patience); h.number(t, "keeper_restarts_total") < keepers; time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("no other keeper after %s", what)
 			}

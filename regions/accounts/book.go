@@ -25,7 +25,12 @@ type Book struct {
 	over     bool   // overcommit where no directory says anything
 	reserves int    // accounts that have a reservation
 	crossed  []Crossing
-	passed   atomic.Bool // crossed is not empty
+	adopting bool               // what was there before is being found
+	gone     map[Node]struct{}  // what came to its end meanwhile
+	partial  map[*file]struct{} // of which not all names are found yet
+	sums     *sums              // nil: they are not written down
+	writer   uint64             // of the sums
+	passed   atomic.Bool        // crossed is not empty
 }
 
 // account is what one directory, user, ... holds.
@@ -36,6 +41,9 @@ type account struct {
 	also     *account // where a directory is being moved to
 	settings Settings
 	used     Amount
+	found    Amount // while adopting: what of used is found
+	sum      *sum   // where used is written down; nil for nowhere
+	blank    bool   // while adopting: nobody has written down what it holds
 	peak     Amount // of Bytes and Regions
 	slack    int64  // reserved and not used in the directories below
 	own      int64  // what this one adds to its parent's slack
@@ -51,9 +59,11 @@ type file struct {
 	home     *account   // directory of a name; of a region without one, where it was last
 	more     []*account // of its further names
 	owners   [3]*account
+	heirs    *[3]*account // who are becoming its owners; nil for nobody
 	region   bool
 	nameless bool
 	dying    bool
+	partial  bool
 	pending  int32  // changes of the size that are not yet settled
 	overlap  bool   // two of them at once
 	seq      uint32 // counts changes of the size
@@ -117,6 +127,7 @@ func (b *Book) subject(k Kind, id uint32) *account {
 		a = &account{kind: k, id: uint64(id)}
 		a.settings.Limits = b.limitsOf(k, id)
 		b.subjects[k][id] = a
+		b.written(a)
 	}
 	return a
 }
@@ -134,7 +145,8 @@ func (b *Book) limitsOf(k Kind, id uint32) Limits {
 
 // forgetEmpty forgets an account of a process that holds nothing: there is no end to them.
 func (b *Book) forgetEmpty(a *account) {
-	if a != nil && a.kind == OfOwner && a.used == (Amount{}) {
+	if a.kind == OfOwner && a.used == (Amount{}) && !b.adopting && b.subjects[OfOwner][uint32(a.id)] == a {
+		b.unwritten(a)
 		delete(b.subjects[OfOwner], uint32(a.id))
 	}
 }

@@ -291,12 +291,17 @@ func TestDirectoryWithTooLargeRegions(t *testing.T) {
 
 func TestWhatWasThereBefore(t *testing.T) {
 	b := New(4, testRoot)
-	b.Found(2, testRoot, Directory, Seen{}, Owner{}, true)
-	b.Found(2, testRoot, Directory, Seen{}, Owner{}, true)
-	b.Found(3, 2, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, true)
-	b.Found(3, testRoot, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, true) // another name
-	b.Found(4, 2, Other, Seen{Resident: 4}, Owner{}, true)
-	b.Found(5, testRoot, Region, Seen{Size: 4}, Owner{}, false)
+	b.Expect()
+	b.FoundDirectory(2, testRoot, Settings{})
+	b.FoundDirectory(2, testRoot, Settings{})
+	b.Found(3, 2, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, 2)
+	b.Found(3, testRoot, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, 2) // another name
+	b.Found(4, 2, Other, Seen{Resident: 4}, Owner{}, 1)
+	b.FoundNameless(5, Seen{Size: 4})
+	if known, whole := b.Known(3); !known || whole {
+		t.Error("all names of a region are known before everything is found")
+	}
+	b.Adopted()
 	want := Amount{Bytes: 16 + 4 + 4, Size: 5, Resident: 20, Unlinked: 4, Regions: 1, Directories: 1, Nodes: 4}
 	if got := b.Mount().Used; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -304,8 +309,14 @@ func TestWhatWasThereBefore(t *testing.T) {
 	if got := b.Accounts(OfDirectory); len(got) != 1 || got[0].Used.Bytes != 20 {
 		t.Errorf("got %+v", got)
 	}
-	if !b.IsNameless(5) || b.IsNameless(3) || b.Unnamed() != 1 || !b.Known(4) || b.Known(77) {
+	if !b.IsNameless(5) || b.IsNameless(3) || b.Unnamed() != 1 {
 		t.Error("who has a name is not known")
+	}
+	if known, whole := b.Known(3); !known || !whole {
+		t.Error("not all names of a region are known")
+	}
+	if known, _ := b.Known(77); known {
+		t.Error("what is not there is known")
 	}
 	c, e := b.Link(5, 2)
 	if e != nil {

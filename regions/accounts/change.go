@@ -63,6 +63,14 @@ func (s *set) of(f *file) {
 			s.list = append(s.list, a)
 		}
 	}
+	if f.heirs == nil {
+		return
+	}
+	for _, a := range f.heirs {
+		if a != nil && !s.has(a) {
+			s.list = append(s.list, a)
+		}
+	}
 }
 
 // charge adds an amount to all accounts of a file.
@@ -99,7 +107,7 @@ func (b *Book) apply(c *changes, force bool) *Exceeded {
 		c.list[i].before = c.list[i].account.committed()
 	}
 	for i := range c.list {
-		c.list[i].account.change(c.list[i].by, b.reserves > 0)
+		b.change(c.list[i].account, c.list[i].by)
 	}
 	if !force {
 		for i := range c.list {
@@ -121,14 +129,20 @@ func (b *Book) apply(c *changes, force bool) *Exceeded {
 // undo takes changes back.
 func (b *Book) undo(c *changes) {
 	for i := range c.list {
-		c.list[i].account.change(c.list[i].by.minus(), b.reserves > 0)
+		b.change(c.list[i].account, c.list[i].by.minus())
 		b.forgetEmpty(c.list[i].account)
 	}
 }
 
-func (a *account) change(by Amount, reserves bool) {
+func (b *Book) change(a *account, by Amount) {
 	a.used.add(by)
-	if reserves {
+	if b.adopting {
+		a.found.add(by)
+	}
+	if a.sum != nil {
+		a.sum.store(a)
+	}
+	if b.reserves > 0 {
 		a.refresh()
 	}
 }
@@ -136,7 +150,10 @@ func (a *account) change(by Amount, reserves bool) {
 // refresh tells the directories above what is reserved and not used.
 func (a *account) refresh() {
 	for ; a.parent != nil; a = a.parent {
-		own := max(a.settings.Reserve, a.used.Bytes+a.slack) - a.used.Bytes
+		own := a.slack
+		if a.settings.Reserve > 0 {
+			own = max(a.settings.Reserve, a.used.Bytes+a.slack) - a.used.Bytes
+		}
 		if own == a.own {
 			return
 		}
@@ -160,7 +177,7 @@ func (b *Book) check(c *change) *Exceeded {
 		{Regions, l.Regions, a.used.Regions, c.by.Regions},
 		{Nodes, l.Nodes, a.used.Nodes, c.by.Nodes},
 	} {
-		if x.limit == 0 || x.more <= 0 || x.used <= x.limit {
+		if x.limit == 0 || x.more <= 0 || x.used <= x.limit && !a.blank {
 			continue
 		}
 		e := &Exceeded{Kind: a.kind, ID: a.id, What: x.what, Limit: x.limit, Used: x.used - x.more, Asked: x.more}

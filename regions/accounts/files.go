@@ -8,7 +8,7 @@ type NewNode struct {
 	Named bool
 }
 
-// Claim is room for something that is yet to be done. Keep or Undo must follow.
+// Claim is room for something that is yet to be done. Keep or Undo must follow. nil is for nothing.
 type Claim struct {
 	book *Book
 	keep func()
@@ -19,6 +19,9 @@ type Claim struct {
 
 // Undo gives the room back, because it was not done.
 func (c *Claim) Undo() {
+	if c == nil {
+		return
+	}
 	c.book.mu.Lock()
 	defer c.book.mu.Unlock()
 	c.undo()
@@ -26,6 +29,9 @@ func (c *Claim) Undo() {
 
 // Keep takes note that it was done.
 func (c *Claim) Keep() {
+	if c == nil {
+		return
+	}
 	c.book.mu.Lock()
 	defer c.book.mu.Unlock()
 	c.keep()
@@ -86,57 +92,45 @@ func (c *Claim) Made(n Node, s Seen, o Owner) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if c.dir != nil {
+		b.madeDirectory(c, n)
+		return
+	}
+	f := c.node
+	if found := b.files[n]; found != nil {
+		var x changes
+		x.begin()
+		x.charge(found, found.amount())
+		b.uncount(&x)
+	}
+	b.files[n] = f
+	if f.nameless {
+		b.nameless[n] = f
+	}
+	next := b.heirs(f, o)
+	b.reown(f, func() { f.owners = next }, true)
+	b.update(f, s)
+}
+
+// Came takes note of a node that was made without a claim.
+func (b *Book) Came(n, dir Node, t Type, s Seen, o Owner) {
+	b.mu.Lock()
+	f := &file{home: b.directory(dir), region: t == Region, owners: b.owners(o)}
+	b.charge(f, f.amount(), true)
+	b.mu.Unlock()
+	(&Claim{book: b, node: f}).Made(n, s, o)
+}
+
+// madeDirectory takes note of a directory. A walk may have found it before who made it tells of it, and what is in it, too.
+func (b *Book) madeDirectory(c *Claim, n Node) {
+	if b.dirs[n] == nil {
 		c.dir.id = uint64(n)
 		b.dirs[n] = c.dir
 		return
 	}
-	f := c.node
-	b.files[n] = f
-	if f.nameless {
-		b.nameless[n] = f
-	}
-	b.setOwners(f, o, true)
-	b.update(f, s)
-}
-
-// Known reports whether a node is in the book.
-func (b *Book) Known(n Node) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.files[n] != nil || b.dirs[n] != nil
-}
-
-// Found takes note of a node that was there before the book: of one name of it. A region without a name has no
-// directory.
-func (b *Book) Found(n, dir Node, t Type, s Seen, o Owner, named bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if t == Directory {
-		if b.dirs[n] == nil {
-			a := &account{kind: OfDirectory, id: uint64(n), parent: b.directory(dir)}
-			b.dirs[n] = a
-			b.claimDirectory(&Claim{}, a.parent, true)
-		}
-		return
-	}
-	f := b.files[n]
-	if f != nil && !f.nameless && named {
-		b.addHome(f, b.directory(dir), true)
-		return
-	}
-	if f != nil {
-		return
-	}
-	f = &file{home: b.directory(dir), region: t == Region, nameless: !named, owners: b.owners(o), size: s.Size, resident: s.Resident}
-	if s.Resident > roundUp(s.Size, b.unit) {
-		f.beyond = s.Resident
-	}
-	f.promised = b.promise(f)
-	b.files[n] = f
-	if f.nameless {
-		b.nameless[n] = f
-	}
-	b.charge(f, f.amount(), true)
+	var x changes
+	x.begin()
+	x.addAbove(c.dir.parent, Amount{Directories: 1, Nodes: 1})
+	b.uncount(&x)
 }
 
 // addHome adds a name in a directory.
@@ -271,7 +265,7 @@ func (b *Book) die(f *file) {
 		return
 	}
 	b.charge(f, f.amount().minus(), true)
-	f.owners = [3]*account{}
+	f.owners, f.heirs = [3]*account{}, nil
 	if b.apart(f.home, b.root) == nil {
 		f.home = b.root
 	}
@@ -292,12 +286,21 @@ func (b *Book) Freed(n Node) {
 
 func (b *Book) free(n Node, f *file) {
 	b.charge(f, f.amount().minus(), true)
+	f.heirs = nil
 	if f.dying {
 		b.dying--
 	}
 	delete(b.files, n)
 	delete(b.nameless, n)
 	delete(b.several, f)
+	b.ended(n)
+}
+
+// ended sees to it that a walk that met a node before its end does not bring it back.
+func (b *Book) ended(n Node) {
+	if b.adopting {
+		b.gone[n] = struct{}{}
+	}
 }
 
 // DirectoryRemoved takes note that a directory is gone. Regions without a name that were in it go on counting above it.
@@ -309,11 +312,13 @@ func (b *Book) DirectoryRemoved(n Node) {
 		return
 	}
 	delete(b.dirs, n)
+	b.ended(n)
 	if a.settings.Reserve > 0 {
 		b.reserves--
 	}
 	a.settings.Reserve = 0
 	a.refresh()
+	b.unwritten(a)
 	var c changes
 	c.begin()
 	c.addAbove(a.parent, Amount{Directories: -1, Nodes: -1})
@@ -348,37 +353,50 @@ func (b *Book) Deaths() uint64 {
 	return b.deaths
 }
 
-// Chown claims a node for another owner.
-func (b *Book) Chown(n Node, o Owner, force bool) *Exceeded {
+// Chown claims a node for another owner; Process 0 leaves that as it is. Until Keep or Undo it counts for both.
+func (b *Book) Chown(n Node, o Owner) (*Claim, *Exceeded) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f := b.files[n]
+	c := &Claim{book: b, keep: func() {}, undo: func() {}}
 	if f == nil || f.dying {
-		return nil
+		return c, nil
 	}
-	return b.setOwners(f, o, force)
+	next := b.heirs(f, o)
+	if next == f.owners {
+		return c, nil
+	}
+	if e := b.reown(f, func() { f.heirs = &next }, false); e != nil {
+		f.heirs = nil
+		return nil, e
+	}
+	end := func(owners [3]*account) {
+		if f.heirs == &next { // it is still there
+			b.reown(f, func() { f.owners, f.heirs = owners, nil }, true)
+		}
+	}
+	c.keep = func() { end(next) }
+	c.undo = func() { end(f.owners) }
+	return c, nil
 }
 
-// setOwners changes owners; Process 0 leaves that as it is.
-func (b *Book) setOwners(f *file, o Owner, force bool) *Exceeded {
+// heirs answers the accounts of a file's owners as they shall be.
+func (b *Book) heirs(f *file, o Owner) [3]*account {
 	next := b.owners(o)
 	if o.Process == 0 {
 		next[2] = f.owners[2]
 	}
-	if next == f.owners {
-		return nil
-	}
+	return next
+}
+
+// reown changes to whom a file belongs.
+func (b *Book) reown(f *file, change func(), force bool) *Exceeded {
 	var before set
 	before.begin()
 	before.of(f)
-	old := f.owners
-	f.owners = next
+	change()
 	var c changes
 	c.begin()
 	c.difference(&before, f)
-	e := b.apply(&c, force)
-	if e != nil {
-		f.owners = old
-	}
-	return e
+	return b.apply(&c, force)
 }

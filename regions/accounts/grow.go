@@ -62,7 +62,7 @@ func (b *Book) Grow(n Node, end, least int64) (granted int64, e *Exceeded) {
 		return end, nil
 	}
 	e = b.reach(f, end)
-	if e == nil || least >= end {
+	if e == nil || least >= end || b.adopting {
 		return end, e
 	}
 	if most := f.size + b.room(f); most > least {

@@ -19,6 +19,7 @@ func (b *Book) SetSettings(n Node, s Settings, force bool) *Exceeded {
 	reserve := a.settings.Reserve
 	a.settings = s
 	a.settings.Reserve = reserve
+	b.written(a)
 	b.noted(a)
 	if s.Overcommit != old.Overcommit {
 		b.promiseAnew()
@@ -106,6 +107,7 @@ func (b *Book) SetDefaults(k Kind, l Limits) {
 	b.defaults[k] = l
 	for id, a := range b.subjects[k] {
 		a.settings.Limits = b.limitsOf(k, id)
+		b.written(a)
 	}
 }
 
@@ -131,6 +133,7 @@ func (b *Book) SetLimits(k Kind, id uint32, l *Limits) {
 	}
 	if a := b.subjects[k][id]; a != nil {
 		a.settings.Limits = b.limitsOf(k, id)
+		b.written(a)
 		b.noted(a)
 	}
 }

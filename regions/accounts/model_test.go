@@ -126,6 +126,7 @@ type walk struct {
 	m    *model
 	next Node
 	log  []string
+	succession
 }
 
 func (w *walk) dir() Node {
@@ -149,6 +150,9 @@ func (w *walk) file() (Node, *modelFile) {
 		return 0, nil
 	}
 	n := all[w.r.IntN(len(all))]
+	if !w.meets(n) {
+		return 0, nil
+	}
 	return n, w.m.files[n]
 }
 
@@ -174,7 +178,7 @@ func (w *walk) fail(format string, args ...any) {
 }
 
 func (w *walk) step() {
-	switch w.r.IntN(12) {
+	switch w.r.IntN(14) {
 	case 0:
 		w.mkdir()
 	case 1, 2:
@@ -193,6 +197,8 @@ func (w *walk) step() {
 		w.limit()
 	case 11:
 		w.freed()
+	case 12, 13:
+		w.restart()
 	}
 }
 
@@ -290,15 +296,16 @@ func (w *walk) unlink() {
 	}
 }
 
-func (w *walk) freed() {
+func (w *walk) freed() bool {
 	for n, f := range w.m.files {
 		if f.dying || f.alive {
 			w.b.Freed(n)
 			delete(w.m.files, n)
 			w.log = append(w.log, fmt.Sprintf("freed %d", n))
-			return
+			return true
 		}
 	}
+	return false
 }
 
 func (w *walk) rename() {
@@ -327,7 +334,7 @@ func (w *walk) rename() {
 
 func (w *walk) moveDir() {
 	d, to := w.dir(), w.dir()
-	if d == testRoot || w.m.under(to, d) {
+	if d == testRoot || w.m.under(to, d) || w.unfound != nil {
 		return
 	}
 	from := w.m.parents[d]
@@ -373,6 +380,9 @@ func (w *walk) reservedBelow(d Node) bool {
 }
 
 func (w *walk) limit() {
+	if w.unfound != nil {
+		return
+	}
 	if w.r.IntN(4) == 0 {
 		u := uint32(1 + w.r.IntN(3))
 		w.m.users[u] = 20 + w.r.Int64N(200)
@@ -440,7 +450,7 @@ func (w *walk) compare() {
 	w.compareOne(testRoot, Mount, 0)
 	for u := uint32(1); u <= 3; u++ {
 		s, _ := w.b.Account(OfUser, uint64(u))
-		if got, want := s.Used.Bytes, w.m.userBytes(u); got != want {
+		if got, want := s.Used.Bytes, w.m.userBytes(u); w.holds(w.m.users[u] > 0 && s.ID > 0) && got != want {
 			w.fail("user %d holds %d, the model says %d", u, got, want)
 		}
 	}
@@ -451,6 +461,9 @@ func (w *walk) compareOne(d Node, k Kind, id uint64) {
 	s, ok := w.b.Account(k, id)
 	if !ok {
 		w.fail("directory %d has no account", d)
+	}
+	if !w.holds(d == testRoot || w.m.limits[d] != (Limits{})) {
+		return
 	}
 	bytes, regions := w.m.used(d)
 	if s.Used.Bytes != bytes || s.Used.Regions != regions || s.Kept != w.m.committed(d)-bytes {
@@ -468,6 +481,7 @@ func TestBookIsTheModel(t *testing.T) {
 	for seed := range seeds {
 		unit := int64(1) << (seed % 4)
 		w := &walk{t: t, r: rand.New(rand.NewPCG(seed, 1)), b: New(unit, testRoot), m: newModel(unit), next: 2}
+		w.succession = newSuccession(w.b)
 		w.log = append(w.log, fmt.Sprintf("seed %d", seed))
 		for range 300 {
 			w.step()

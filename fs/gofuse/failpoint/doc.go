@@ -17,6 +17,8 @@ const (
 	Closed     Point = "closed"     // the kernel was told; the ledger still has it
 	Ending     Point = "ending"     // a name that the server takes away by itself is in the ledger, and there
 	Unlinked   Point = "unlinked"   // it is gone; the kernel was not told
+	Told       Point = "told"       // the kernel was told of the name, and not of its directory
+	Ended      Point = "ended"      // it was told of both; the ledger still has it
 	Answering  Point = "answering"  // the answer is made; the kernel does not have it
 	Forgetting Point = "forgetting" // the kernel said that it does not know a node, and never will again
 )

@@ -7,7 +7,7 @@
 // records of one size. The header says how large each is, so that a later release can make records longer and read
 // those of the one before.
 //
-//	header | configuration ×2 | slots (ring) | handles | backings | texts (by pread and pwrite)
+//	header | configuration ×2 | slots (ring) | handles | backings | texts (by pread and pwrite) | counters | sums
 //
 // The file is sparse: what was never used takes no memory. Nothing in it is a pointer.
 //

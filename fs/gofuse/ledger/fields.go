@@ -8,6 +8,7 @@ const (
 	backingSection
 	textSection
 	counterSection // since layout 2
+	sumSection     // missing in ledgers that a release before it made
 	sectionCount
 )
 
@@ -17,6 +18,9 @@ const textMax = 64 << 20
 // counterCount is how many counters outlive their server: 64 kinds of errors, and 64 operations with 306 numbers each
 // (see fs.Operations).
 const counterCount = 64 + 64*306
+
+// sumCount is how many words of sums outlive their server: those of some 65,000 accounts (see accounts.SumsWords).
+const sumCount = 1 << 19
 
 // A field of a record. Its number is its place in the header's table: new ones come at the end.
 const (

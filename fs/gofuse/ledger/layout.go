@@ -85,7 +85,7 @@ func firstPlaces() placement {
 func firstSizes() [sectionCount]uint64 {
 	return [sectionCount]uint64{
 		configSection: uint64(unsafe.Sizeof(configRecord{})), slotSection: 32, handleSection: 48, backingSection: 16,
-		textSection: textMax, counterSection: 8,
+		textSection: textMax, counterSection: 8, sumSection: 8,
 	}
 }
 
@@ -101,7 +101,7 @@ type sizes [sectionCount]uint64
 
 // standard is enough for 4 million open handles and as many regions in use at once.
 var standard = sizes{configSection: 2, slotSection: 1 << 16, handleSection: 1 << 22, backingSection: 1 << 22, textSection: 64,
-	counterSection: counterCount}
+	counterSection: counterCount, sumSection: sumCount}
 
 // lay places the sections one after the other, each on a page.
 func lay(n sizes) (sections [sectionCount]section) {
@@ -151,8 +151,8 @@ func (h *header) check(total uint64) error {
 		return fmt.Errorf("%w: its header is damaged", ErrFormat)
 	}
 	for i, least := range [sectionCount]uint64{configSection: uint64(unsafe.Sizeof(configRecord{})), textSection: textMax} {
-		if i == counterSection && h.sections[i] == (section{}) {
-			continue // layout 1: see addCounters
+		if (i == counterSection || i == sumSection) && h.sections[i] == (section{}) {
+			continue // see addWords
 		}
 		s := h.sections[i]
 		const most = 1 << 40 // bytes; keeps the products below from overflowing

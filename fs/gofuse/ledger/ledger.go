@@ -39,11 +39,11 @@ func create(n sizes) (int, error) {
 
 // Ledger is a ledger in use by this process, the only one at a time.
 type Ledger struct {
-	fd       int
-	mem      []byte
-	counters []byte
-	head     *header
-	places   placement
+	fd     int
+	mem    []byte
+	words  [2][]byte // of counters and of sums
+	head   *header
+	places placement
 
 	slots map[uint64]slotRecord // of requests that an earlier server began, by number
 
@@ -67,21 +67,16 @@ func Open(fd int) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.sections[counterSection].count == 0 {
-		if err := addCounters(fd, h, uint64(s.Size)); err != nil {
-			return nil, err
-		}
-	}
-	counters, err := mapCounters(fd, h.sections[counterSection])
+	words, err := openWords(fd, h)
 	if err != nil {
 		return nil, err
 	}
 	// Texts are read and written with system calls: they are large and rare.
 	mem, err := unix.Mmap(fd, 0, int(h.mapped()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_NORESERVE)
 	if err != nil {
-		return nil, errors.Join(os.NewSyscallError("mmap", err), unix.Munmap(counters))
+		return nil, errors.Join(os.NewSyscallError("mmap", err), unmap(words))
 	}
-	l := &Ledger{fd: fd, mem: mem, counters: counters, head: (*header)(unsafe.Pointer(&mem[0])), places: places,
+	l := &Ledger{fd: fd, mem: mem, words: words, head: (*header)(unsafe.Pointer(&mem[0])), places: places,
 		slots: map[uint64]slotRecord{}}
 	l.handles = vacancies{used: &l.head.handles, count: l.head.sections[handleSection].count}
 	l.backings = vacancies{used: &l.head.backings, count: l.head.sections[backingSection].count}
@@ -101,7 +96,7 @@ func (h *header) mapped() uint64 {
 }
 
 // Close ends the use of a ledger. Its descriptor stays open.
-func (l *Ledger) Close() error { return errors.Join(unix.Munmap(l.mem), unix.Munmap(l.counters)) }
+func (l *Ledger) Close() error { return errors.Join(unix.Munmap(l.mem), unmap(l.words)) }
 
 // Layout answers how it is laid out.
 func (l *Ledger) Layout() Layout { return l.head.layout() }

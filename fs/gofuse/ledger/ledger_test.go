@@ -13,7 +13,7 @@ import (
 )
 
 // small is a ledger of few records, for tests.
-var small = sizes{configSection: 2, slotSection: 8, handleSection: 8, backingSection: 8, textSection: 2, counterSection: 4}
+var small = sizes{configSection: 2, slotSection: 8, handleSection: 8, backingSection: 8, textSection: 2, counterSection: 4, sumSection: 4}
 
 func newLedger(t testing.TB) (*Ledger, int) {
 	t.Helper()
@@ -268,7 +268,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// first makes a ledger as releases of layout 1 did: without a table of fields, and without counters.
+// first makes a ledger as releases of layout 1 did: without a table of fields, counters and sums.
 func first(t *testing.T) int {
 	t.Helper()
 	fd, err := create(small)
@@ -281,7 +281,8 @@ func first(t *testing.T) int {
 	if _, err := unix.Pread(fd, b, 0); err != nil {
 		t.Fatal(err)
 	}
-	h.version, h.oldest, h.fields, h.sections[counterSection] = 1, 1, [64]place{}, section{}
+	h.version, h.oldest, h.fields = 1, 1, [64]place{}
+	h.sections[counterSection], h.sections[sumSection] = section{}, section{}
 	if _, err := unix.Pwrite(fd, b, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +292,7 @@ func first(t *testing.T) int {
 	return fd
 }
 
-func TestLayout1GetsCounters(t *testing.T) {
+func TestEarlierLedgersGetCountersAndSums(t *testing.T) {
 	if version != 2 {
 		t.Skipf("this program has layout %d, and does not read 1", version)
 	}
@@ -302,6 +303,7 @@ func TestLayout1GetsCounters(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Counters()[counterCount-1].Add(5)
+	l.Sums()[sumCount-1].Add(6)
 	raw := make([]byte, 48)
 	if _, err := unix.Pread(fd, raw, int64(l.head.sections[handleSection].at)); err != nil {
 		t.Fatal(err)
@@ -311,6 +313,9 @@ func TestLayout1GetsCounters(t *testing.T) {
 		t.Errorf("handle %x is written as\n%x, want\n%x", n, raw, want)
 	}
 	next := again(t, fd)
+	if got := next.Sums()[sumCount-1].Load(); got != 6 {
+		t.Errorf("the next server has a sum of %d, want 6", got)
+	}
 	if got := next.Counters()[counterCount-1].Load(); got != 5 || next.Layout() != (Layout{1, 1}) {
 		t.Errorf("the next server counts from %d, want 5; layout %+v", got, next.Layout())
 	}

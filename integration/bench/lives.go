@@ -1,0 +1,284 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// livesResult is what it takes that regions end by themselves. Figures are nanoseconds, or a ratio.
+type livesResult struct {
+	What    string
+	Samples []float64
+	Limit   float64 // what the median must stay below
+	Ratio   bool
+}
+
+func (l *livesResult) reached() bool { return quantile(l.Samples, 0.5) < l.Limit }
+
+// How many owners with how many regions each are killed, and how often.
+const (
+	owners     = 1000
+	eachOwner  = 10
+	stormGrace = time.Second
+	storms     = 5
+	// idleLives is for how long a server with timers is watched, and lifeTicks how much of the processor it may take: less
+	// than the least that utime and stime (proc_pid_stat(5)) can tell.
+	idleLives = 5 * time.Second
+	oneTick   = 10 * time.Millisecond
+	freely    = 1.05
+)
+
+// measureLives kills many owners at once, watches a server with many timers, and makes regions with and without an owner.
+func measureLives(ctx context.Context, o options, r *report, progress io.Writer) (err error) {
+	c, err := startShmfsWith(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.stop()) }()
+	fmt.Fprintln(progress, "measuring: lives")
+	if err := measureStorms(ctx, c, r); err != nil {
+		return err
+	}
+	if err := measureOwned(ctx, c, o, r); err != nil {
+		return err
+	}
+	return measureTimers(ctx, c, o, r)
+}
+
+// say sets an extended attribute, on a directory that it makes.
+func say(dir, name, value string) error {
+	return errors.Join(os.MkdirAll(dir, 0o755), unix.Setxattr(dir, "user.shmfs."+name, []byte(value), 0))
+}
+
+func measureStorms(ctx context.Context, c *contender, r *report) error {
+	all := livesResult{What: fmt.Sprintf("%s owners of %d regions each are killed: from the end of the grace period until nothing is left",
+		thousands(owners), eachOwner), Limit: 1e9}
+	waits := livesResult{What: "99th percentile of a client's calls meanwhile", Limit: 1e6}
+	jobs, elsewhere := filepath.Join(c.dir, "jobs"), filepath.Join(c.dir, "elsewhere")
+	if err := errors.Join(say(jobs, "lifetime", "owner,grace="+stormGrace.String()), os.Mkdir(elsewhere, 0o755)); err != nil {
+		return err
+	}
+	for range storms {
+		took, p99, err := storm(ctx, jobs, elsewhere)
+		if err != nil {
+			return err
+		}
+		all.Samples, waits.Samples = append(all.Samples, took), append(waits.Samples, p99)
+	}
+	r.lives = append(r.lives, all, waits)
+	return nil
+}
+
+// storm kills owners, and answers how long after the grace period their regions were there, and what a client waited.
+func storm(ctx context.Context, jobs, elsewhere string) (took, p99 float64, err error) {
+	cmd, err := startOwners(ctx, jobs)
+	if err != nil {
+		return 0, 0, err
+	}
+	calls := startCalls(elsewhere)
+	killed := time.Now()
+	err = errors.Join(unix.Kill(-cmd.Process.Pid, unix.SIGKILL))
+	cmd.Wait() // by a signal
+	time.Sleep(time.Until(killed.Add(stormGrace)))
+	due := time.Now()
+	if err == nil {
+		err = untilGone(ctx, jobs)
+	}
+	took = max(since(killed)-float64(stormGrace), 0)
+	samples, failed := calls.end(due)
+	return took, quantile(samples, 0.99), errors.Join(err, failed)
+}
+
+// startOwners starts processes that have made their regions.
+func startOwners(ctx context.Context, dir string) (*exec.Cmd, error) {
+	script := fmt.Sprintf(`cd "$1" && for i in $(seq %d); do
+		( for j in $(seq %d); do echo > $i-$j; done; echo made; exec sleep 600 ) & done; wait`, owners, eachOwner)
+	cmd := exec.CommandContext(ctx, "bash", "-c", script, "bash", dir)
+	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(out)
+	for range owners {
+		if !lines.Scan() {
+			return nil, errors.Join(errors.New("the owners ended early"), unix.Kill(-cmd.Process.Pid, unix.SIGKILL), cmd.Wait())
+		}
+	}
+	return cmd, nil
+}
+
+// untilGone waits until nothing is left, looking at some of the regions only, so as not to be what is measured.
+func untilGone(ctx context.Context, dir string) error {
+	const sampled = 50
+	for i := 0; i < owners; i += owners / sampled {
+		for there(fmt.Sprintf("%s/%d-%d", dir, owners-i, eachOwner)) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		names, err := os.ReadDir(dir)
+		if err != nil || len(names) == 0 {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%d regions are left", len(names))
+		}
+	}
+}
+
+func there(path string) bool {
+	var st unix.Stat_t
+	return statAt(noDir, cpath(path), &st) == nil
+}
+
+// calls is a client that makes, looks at and removes a region, some thousand times a second at most.
+type calls struct {
+	stop chan struct{}
+	done chan error
+	took []call
+}
+
+type call struct {
+	begun time.Time
+	took  float64
+}
+
+func startCalls(dir string) *calls {
+	c := &calls{stop: make(chan struct{}), done: make(chan error, 1)}
+	go func() { c.done <- quietly(func() error { return c.run(cpath(filepath.Join(dir, "region"))) }) }()
+	return c
+}
+
+func (c *calls) run(path *byte) error {
+	const pause = 100 * time.Microsecond
+	var st unix.Stat_t
+	fd := -1
+	for {
+		select {
+		case <-c.stop:
+			return nil
+		default:
+		}
+		for _, act := range []func() error{
+			func() (err error) { fd, err = open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL); return err },
+			func() error { return closeFd(fd) },
+			func() error { return statAt(noDir, path, &st) },
+			func() error { return unlink(path) },
+		} {
+			begun := time.Now()
+			if err := act(); err != nil {
+				return err
+			}
+			c.took = append(c.took, call{begun, since(begun)})
+		}
+		time.Sleep(pause)
+	}
+}
+
+// end stops it, and answers what its calls took from a time on.
+func (c *calls) end(from time.Time) ([]float64, error) {
+	close(c.stop)
+	err := <-c.done
+	var samples []float64
+	for _, x := range c.took {
+		if x.begun.After(from) {
+			samples = append(samples, x.took)
+		}
+	}
+	return samples, err
+}
+
+// measureOwned compares making and opening in directories of one mount, with an owner's lifetime and without any.
+func measureOwned(ctx context.Context, c *contender, o options, r *report) error {
+	plain, owned := *c, *c
+	plain.name, plain.dir = "plain", filepath.Join(c.dir, "plain")
+	owned.name, owned.dir = "owned", filepath.Join(c.dir, "owned")
+	if err := errors.Join(os.Mkdir(plain.dir, 0o755), say(owned.dir, "lifetime", "owner")); err != nil {
+		return err
+	}
+	for _, w := range []work{createWork(createsEach), openWork()} {
+		results, err := interleave(ctx, w, []*contender{&plain, &owned}, o)
+		if err != nil {
+			return err
+		}
+		ratio, _ := results[0].ratio("owned", "plain")
+		r.lives = append(r.lives, livesResult{What: results[0].title + ": with the lifetime owner, times as dear as without",
+			Samples: []float64{ratio}, Limit: freely, Ratio: true})
+	}
+	return nil
+}
+
+// measureTimers looks at what a server takes of the processor that has timers and nothing to do.
+func measureTimers(ctx context.Context, c *contender, o options, r *report) error {
+	n := min(o.many, 100_000)
+	dir := filepath.Join(c.dir, "timers")
+	if err := errors.Join(say(dir, "lifetime", "ttl=1d"), populate(ctx, dir, n)); err != nil {
+		return err
+	}
+	pid, err := c.server()
+	if err != nil {
+		return err
+	}
+	time.Sleep(3 * time.Second) // for what it has yet to do
+	before, err := processorTime(pid)
+	if err != nil {
+		return err
+	}
+	time.Sleep(idleLives)
+	after, err := processorTime(pid)
+	r.lives = append(r.lives, livesResult{What: fmt.Sprintf("processor time of an idle server with %s timers, in %v", thousands(n), idleLives),
+		Samples: []float64{float64(after - before)}, Limit: float64(oneTick)})
+	return err
+}
+
+// processorTime reads utime and stime (proc_pid_stat(5), fields 14 and 15).
+func processorTime(pid int) (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	const utime, stime = 14 - 3, 15 - 3
+	if len(fields) <= stime {
+		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
+	}
+	user, err1 := strconv.ParseInt(fields[utime], 10, 64)
+	system, err2 := strconv.ParseInt(fields[stime], 10, 64)
+	return time.Duration(user+system) * oneTick, errors.Join(err1, err2)
+}
+
+// livesTable renders the results with their targets.
+func livesTable(all []livesResult) string {
+	var b strings.Builder
+	b.WriteString("| Regions that end by themselves | runs | median | worst | shmfs must reach | |\n|---|---|---|---|---|---|\n")
+	for _, l := range all {
+		show := milliseconds.format
+		if l.Ratio {
+			show = func(x float64) string { return strconv.FormatFloat(x, 'f', 2, 64) }
+		}
+		fmt.Fprintf(&b, "| %s | %d | %s | %s | median < %s | %s |\n", l.What, len(l.Samples), show(quantile(l.Samples, 0.5)),
+			show(slices.Max(l.Samples)), show(l.Limit), verdict(l.reached()))
+	}
+	return b.String()
+}

@@ -1,0 +1,19 @@
+package regions
+
+import (
+	"context"
+	"time"
+)
+
+// SetClock replaces the clock.
+func (m *Manager) SetClock(now func() time.Time) {
+	m.now = now
+	m.books.begun = now()
+}
+
+// Step does what Run does when it wakes up.
+func (c *Caretaker) Step(ctx context.Context) {
+	c.look(ctx)
+	c.hurry(ctx)
+	c.work(ctx)
+}
