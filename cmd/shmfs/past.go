@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -28,6 +30,28 @@ func (a asked) eventsOf(node string) []control.Told {
 		}
 	}
 	return told[max(0, len(told)-latest):]
+}
+
+// pastBelow is past for a path that leads nowhere any more: it is looked for from the nearest directory that is there.
+func (o showOptions) pastBelow(ctx context.Context, sh *shell, notThere error) error {
+	full, err := filepath.Abs(o.path)
+	if err != nil || codeOf(notThere) != exitNotFound {
+		return notThere
+	}
+	for dir := filepath.Dir(full); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		at, err := sh.open(ctx, dir)
+		if err != nil {
+			continue
+		}
+		rest, err := filepath.Rel(dir, full)
+		if err != nil {
+			return notThere
+		}
+		at.path = filepath.Join(at.path, rest)
+		_, err = ask(ctx, o.path, func() (struct{}, error) { return struct{}{}, o.past(sh, at, notThere) })
+		return err
+	}
+	return notThere
 }
 
 // past shows what ended at a path, in the place of the failure that nothing is there.

@@ -53,7 +53,7 @@ type shown struct {
 func (o showOptions) run(ctx context.Context, sh *shell) error {
 	at, err := sh.open(ctx, o.path)
 	if err != nil {
-		return err
+		return o.pastBelow(ctx, sh, err)
 	}
 	x, err := ask(ctx, o.path, func() (shown, error) { return o.look(sh, at) })
 	if err != nil {

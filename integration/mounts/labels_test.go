@@ -56,7 +56,7 @@ func TestLabelsAndRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	newFile(t, path("jobs/7/x"))
-	m.waitFor(t, "its lifetime", func() bool { return strings.Contains(m.cares(t)["jobs/7/x"], "lifetime=ttl=1h") })
+	m.waitFor(t, "its lifetime", func() bool { return strings.Contains(m.cares(t)["jobs/7/x"], "ttl=1h") })
 	if err := m.try("config", "lifetimes=none"); err != nil {
 		t.Fatal(err)
 	}
