@@ -45,7 +45,6 @@ type Record struct {
 	UID     uint32 // who made it, whoever owns it now
 	GID     uint32
 	Uptime  time.Duration // of the system when it was made: it is not stepped, as a clock is; 0 if nobody knows
-	Source  NodeID        // of a share: the region that it shows
 }
 
 // recordVersion is the first byte of an encoded record. A reader takes records of its own version and, with more
@@ -53,27 +52,22 @@ type Record struct {
 const recordVersion = 1
 
 // recordSize is the length of the shortest encoded record: version 1, identity 8, created 8, pid 4, uid 4, gid 4.
-// uptimeEnd is where the uptime ends, which came later; sourceEnd where that of a share does.
+// uptimeEnd is where the uptime ends, which came later.
 const (
 	recordSize = 1 + 8 + 8 + 4 + 4 + 4
 	uptimeEnd  = recordSize + 8
-	sourceEnd  = uptimeEnd + 8
 )
 
 // Encode writes the record, little-endian.
 func (r Record) Encode() []byte {
-	b := make([]byte, 0, sourceEnd)
+	b := make([]byte, 0, uptimeEnd)
 	b = append(b, recordVersion)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.ID))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Created.UnixNano()))
 	b = binary.LittleEndian.AppendUint32(b, r.PID)
 	b = binary.LittleEndian.AppendUint32(b, r.UID)
 	b = binary.LittleEndian.AppendUint32(b, r.GID)
-	b = binary.LittleEndian.AppendUint64(b, uint64(r.Uptime))
-	if r.Source != NoNode {
-		b = binary.LittleEndian.AppendUint64(b, uint64(r.Source))
-	}
-	return b
+	return binary.LittleEndian.AppendUint64(b, uint64(r.Uptime))
 }
 
 // laterVersions is how many versions to come a record is taken to be of, instead of being damaged.
@@ -109,9 +103,6 @@ func DecodeRecord(b []byte) (Record, error) {
 	}
 	if len(b) >= uptimeEnd {
 		r.Uptime = time.Duration(binary.LittleEndian.Uint64(b[recordSize:]))
-	}
-	if len(b) >= sourceEnd {
-		r.Source = NodeID(binary.LittleEndian.Uint64(b[uptimeEnd:]))
 	}
 	if r.ID == 0 {
 		return Record{}, fmt.Errorf("record without an identity: %w", IO)

@@ -37,7 +37,7 @@ func (m *Manager) Share(source, dir NodeID, name string) (Attr, error) {
 	m.endMu.Lock()
 	defer m.endMu.Unlock()
 	spec := Spec{Mode: a.Mode &^ (ModeSetUID | ModeSetGID), UID: a.UID, GID: a.GID}
-	spec.Record = Record{ID: NewID(), Created: m.now(), UID: a.UID, GID: a.GID, Source: source}
+	spec.Record = Record{ID: NewID(), Created: m.now(), UID: a.UID, GID: a.GID}
 	made, err := m.makeShare(s, source, dir, name, spec)
 	defer m.ender.Done()
 	if err == nil {

@@ -3,6 +3,7 @@
 package tmpfs
 
 import (
+	"encoding/binary"
 	"fmt"
 	"sync"
 
@@ -11,10 +12,13 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// A share is a file without memory whose record names another node: the region that it shows. Its inode carries its name,
+// A share is a file without memory, one of whose attributes names another node: the region that it shows. Its inode carries its name,
 // its mode and its owner, so it is found again by whoever serves the arena next. It is told from other files by a size
 // that none of them can have: so an ordinary region costs nothing.
 const shareSize = 0x7368_6172_6500_0000
+
+// shareXattr has the node of the region, 8 bytes, little-endian.
+const shareXattr = regions.OwnXattrs + ".share"
 
 // shares reaches what shares show through a read-only clone of the arena's mount: no descriptor that comes from there can
 // be written through, whoever holds it.
@@ -61,13 +65,18 @@ func (a *Arena) Share(source, dir regions.NodeID, name string, s regions.Spec) (
 			Reason: fmt.Sprintf("the kernel makes no read-only clone of the arena: %v", err),
 			Remedy: "mount without --ephemeral: an arena that is attached nowhere cannot be cloned", Err: err}
 	}
-	s.Record.Source = source
 	at, f, err := a.MakeOpen(dir, name, s)
 	if err != nil {
 		return at, err
 	}
 	defer f.Close()
-	if err := f.Truncate(shareSize); err != nil {
+	err = a.withPath(at.Node, func(path string) error {
+		return unix.Setxattr(path, shareXattr, binary.LittleEndian.AppendUint64(nil, uint64(source)), 0)
+	})
+	if err == nil {
+		err = f.Truncate(shareSize)
+	}
+	if err != nil {
 		_, gone := a.Remove(dir, name, false)
 		if gone == nil {
 			a.Drop(at.Node)
@@ -93,8 +102,13 @@ func (a *Arena) sourceOf(at *regions.Attr) (regions.NodeID, bool) {
 	if at.Size != shareSize || !at.IsRegion() {
 		return regions.NoNode, false
 	}
-	r, err := a.Record(at.Node)
-	return r.Source, err == nil && r.Source != regions.NoNode
+	b := make([]byte, 8)
+	err := a.withPath(at.Node, func(path string) error {
+		_, err := unix.Getxattr(path, shareXattr, b)
+		return err
+	})
+	source := regions.NodeID(binary.LittleEndian.Uint64(b))
+	return source, err == nil && source != regions.NoNode
 }
 
 // sourceBehind answers what a share shows, false for any other node. Fd is the node's, open.
