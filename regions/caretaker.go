@@ -72,9 +72,8 @@ type care struct {
 	place    Place  // where it was seen last; zero for unknown
 	maker    Record // zero until it is read
 	state    CareState
-	owner    uint32
-	since    time.Duration // an uptime at which the owner was there
-	gone     bool          // its owner is
+	owner    WhoOwns // of lifetime owner, or of a session
+	gone     bool    // its owner is
 	watched  bool
 	cancel   func()
 	seen     time.Time // for the first time, or used by what an earlier server kept
@@ -266,13 +265,13 @@ func (c *Caretaker) ownerGone(x *care) bool {
 		c.schedule(x, time.Time{})
 		return false
 	}
-	if x.owner == 0 || x.since == 0 {
+	if !x.owner.known() {
 		x.state, x.reason = CareUnknown, "nobody knows which process made it: it ends as if it were manual"
 		c.schedule(x, time.Time{})
 		return false
 	}
-	n, owner := x.node, process{x.owner, x.since}
-	cancel, alive, err := c.processes.Watch(x.owner, x.since, func() { c.m.lives.orphaned(n, owner) })
+	n, owner := x.node, x.owner
+	cancel, alive, err := c.watch(owner, func() { c.m.lives.orphaned(n, owner) })
 	switch {
 	case err != nil:
 		x.state, x.reason = CareUnwatched, err.Error()
@@ -281,7 +280,7 @@ func (c *Caretaker) ownerGone(x *care) bool {
 		return false
 	case !alive:
 		x.gone = true
-		c.tell(events.OwnerGone, x, fmt.Sprintf("process %d is gone", x.owner))
+		c.tell(events.OwnerGone, x, x.owner.String()+" is gone")
 		return true
 	}
 	x.watched, x.cancel, x.state = true, cancel, CareOwner
@@ -380,7 +379,7 @@ func (c *Caretaker) why(x *care) string {
 	}
 	switch x.lifetime.Kind {
 	case Owner:
-		return fmt.Sprintf("lifetime %s: process %d is gone, and nobody else has it", x.lifetime, x.owner)
+		return fmt.Sprintf("lifetime %s: %s is gone, and nobody else has it", x.lifetime, x.owner)
 	case LastUser:
 		return fmt.Sprintf("lifetime %s: nobody has it any more", x.lifetime)
 	}

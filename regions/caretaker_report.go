@@ -23,8 +23,15 @@ type Care struct {
 }
 
 func (x *care) shown() Care {
-	return Care{Node: x.node, Lifetime: x.lifetime, State: x.state, Owner: x.owner, Gone: x.gone, Deadline: x.deadline,
-		Tries: x.tries, Reason: x.reason}
+	owner, reason := uint32(0), x.reason
+	switch {
+	case x.owner.Kind == OwnerProcess:
+		owner = x.owner.ID
+	case reason == "":
+		reason = "its owner is " + x.owner.String()
+	}
+	return Care{Node: x.node, Lifetime: x.lifetime, State: x.state, Owner: owner, Gone: x.gone, Deadline: x.deadline,
+		Tries: x.tries, Reason: reason}
 }
 
 // Sums answers counts.
@@ -102,7 +109,7 @@ type Choice struct {
 
 // Chosen ranges over the regions that a choice means, pinned ones left out. In use is looked at by who ends them.
 func (c *Caretaker) Chosen(ctx context.Context, want Choice, fn func(NodeID) error) error {
-	alive := &living{c, map[process]bool{}}
+	alive := &living{c, map[WhoOwns]bool{}}
 	var over map[string]bool
 	if want.Runs {
 		var err error

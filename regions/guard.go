@@ -61,12 +61,11 @@ func (m *Manager) MayLose(a *Attr, uid, pid uint32, verb string) error {
 	if g == GuardOff {
 		return nil
 	}
-	owner, since := m.OwnerOf(a.Node)
-	if g == GuardProcess && owner != 0 && m.alive(owner, since) {
-		if owner == pid {
+	if owner := m.OwnerOf(a.Node); g == GuardProcess && owner.Kind == OwnerProcess && owner.known() && m.alive(owner) {
+		if owner.ID == pid {
 			return nil
 		}
-		return &Refusal{Code: NotPermitted, Reason: fmt.Sprintf("only process %d, which owns it, may %s it", owner, verb),
+		return &Refusal{Code: NotPermitted, Reason: fmt.Sprintf("only %s, which owns it, may %s it", owner, verb),
 			Remedy: "let that process do it, or take the guard away: shmfs set PATH guard=off"}
 	}
 	if r, err := m.Arena.Record(a.Node); uid == 0 || uid == a.UID || err == nil && uid == r.UID {

@@ -3,7 +3,6 @@ package regions_test
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/shmfs/shmfs/regions"
 )
@@ -11,7 +10,7 @@ import (
 func TestGuards(t *testing.T) {
 	e := newEstate(t)
 	living := true
-	e.SetAlive(func(pid uint32, _ time.Duration) bool { return pid == 7 && living })
+	e.SetAlive(func(o regions.WhoOwns) bool { return o.ID == 7 && living })
 	dir := e.make(t, regions.RootNode, "d", regions.TypeDir, 0)
 	a, err := e.Make(dir, "a", regions.Spec{Mode: regions.TypeRegular | 0o666, UID: 1000, Record: regions.Record{PID: 7}})
 	if err != nil {

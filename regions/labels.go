@@ -151,7 +151,7 @@ func (c *Caretaker) collectRuns(ctx context.Context) {
 // living remembers of processes whether they live, in steps of a second of when they were seen.
 type living struct {
 	c     *Caretaker
-	known map[process]bool
+	known map[WhoOwns]bool
 }
 
 // lives answers whether the process of a record lives; known says whether it can be told.
@@ -159,7 +159,7 @@ func (l *living) lives(r Record) (lives, known bool) {
 	if r.PID == 0 || r.Uptime == 0 {
 		return false, false
 	}
-	key := process{r.PID, r.Uptime.Truncate(time.Second)}
+	key := WhoOwns{ID: r.PID, Since: r.Uptime.Truncate(time.Second)}
 	lives, seen := l.known[key]
 	if !seen {
 		cancel, here, err := l.c.processes.Watch(r.PID, r.Uptime, func() {})

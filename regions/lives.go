@@ -30,7 +30,7 @@ type lives struct {
 type note struct {
 	named     bool      // it was made, linked or moved, or says something else: what holds for it is looked up anew
 	directory bool      // it is one
-	gone      []process // owners of it, or who were before it was handed on
+	gone      []WhoOwns // owners of it, or who were before it was handed on
 	removed   bool      // its last name was taken away
 	place     Place
 	maker     Record // of a region that was just made
@@ -108,7 +108,7 @@ func (l *lives) note(n NodeID, x note) {
 func (l *lives) directory(n NodeID) { l.note(n, note{directory: true}) }
 
 // orphaned asks to look at a region whose owner is gone, or was when it was handed on.
-func (l *lives) orphaned(n NodeID, owner process) { l.note(n, note{gone: []process{owner}}) }
+func (l *lives) orphaned(n NodeID, owner WhoOwns) { l.note(n, note{gone: []WhoOwns{owner}}) }
 
 // changedBelow asks to look at all below a directory.
 func (l *lives) changedBelow(dir NodeID) {

@@ -31,7 +31,7 @@ type Manager struct {
 	endMu     sync.Mutex // one end after the other; above all other locks
 	names     nameLocks
 	uptime    func() time.Duration // of the system
-	alive     func(pid uint32, uptime time.Duration) bool
+	alive     func(WhoOwns) bool
 	now       func() time.Time
 	adoption  adoption
 	size      headroom
@@ -53,7 +53,7 @@ func NewManager(a Arena) *Manager {
 	m := &Manager{Arena: a, books: newBooks(time.Now()), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
 		accounts: accounts.New(pageSize, accounts.Node(RootNode)), events: events.New(0, nil),
 		lives: newLives(), wipes: newWiper(), ender: nobody{}, uptime: func() time.Duration { return 0 },
-		alive: func(uint32, time.Duration) bool { return true }}
+		alive: func(WhoOwns) bool { return true }}
 	m.history.told, m.history.leaving = map[NodeID][]events.Event{}, map[NodeID]Record{}
 	m.history.most.Store(UsualHistory)
 	m.events.Observe(m.remember)

@@ -78,7 +78,7 @@ func (m *Manager) sessionOf(region NodeID) NodeID {
 }
 
 // reviewSession looks at a directory: whether it is a session, and when that is over.
-func (c *Caretaker) reviewSession(n NodeID, gone []process) {
+func (c *Caretaker) reviewSession(n NodeID, gone []WhoOwns) {
 	l, s, ok := c.m.sessionAt(n)
 	if a, err := c.m.Arena.Getattr(n); !ok || err != nil || a.Nlink == 0 {
 		c.drop(n)
@@ -91,7 +91,7 @@ func (c *Caretaker) reviewSession(n NodeID, gone []process) {
 		c.sessions++
 	}
 	x.lifetime, x.tries, x.reason = l, 0, ""
-	c.handTo(x, process{s.owner.pid, s.owner.since})
+	c.handTo(x, s.owner.to)
 	c.lost(x, gone)
 	now := c.m.now()
 	switch {
@@ -101,16 +101,16 @@ func (c *Caretaker) reviewSession(n NodeID, gone []process) {
 	case s.pinned:
 		x.state = CarePinned
 		c.schedule(x, time.Time{})
-	case x.owner != 0 && c.ownerGone(x):
-		x.state, x.reason = CareCounting, fmt.Sprintf("its owner, process %d, is gone", x.owner)
+	case x.owner.known() && c.ownerGone(x):
+		x.state, x.reason = CareCounting, fmt.Sprintf("its owner, %s, is gone", x.owner)
 		c.schedule(x, now)
-	case x.owner != 0 && x.state == CareUnwatched: // it is tried again
+	case x.owner.known() && x.state == CareUnwatched: // it is tried again
 	case l.TTL > 0:
-		if x.owner == 0 {
+		if !x.owner.known() {
 			x.state = CareCounting
 		}
 		c.schedule(x, x.seen.Add(l.TTL))
-	case x.owner == 0:
+	case !x.owner.known():
 		x.state = CareOpen
 		c.schedule(x, time.Time{})
 	}
@@ -139,7 +139,7 @@ func (c *Caretaker) settleSession(x *care) {
 	case s.session.end:
 		why = "somebody ended it"
 	case x.gone:
-		why = fmt.Sprintf("its owner, process %d, is gone", x.owner)
+		why = fmt.Sprintf("its owner, %s, is gone", x.owner)
 	default:
 		if left := x.lifetime.TTL - now.Sub(x.seen); left > 0 {
 			if x.state == CareInUse {

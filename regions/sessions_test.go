@@ -149,8 +149,8 @@ func TestHandOver(t *testing.T) {
 	if !e.there(regions.RootNode, "c") {
 		t.Error("what has no owner ended")
 	}
-	e.SetAlive(func(pid uint32, _ time.Duration) bool { return pid == 5 })
-	for _, value := range []string{"", "x", "0", "-1", "4294967296", "6", "5@x"} {
+	e.SetAlive(func(o regions.WhoOwns) bool { return o.ID == 5 })
+	for _, value := range []string{"", "x", "0", "-1", "4294967296", "6", "5@x", "pgid:", "sid:x", "cgroup:", "cgroup:a", "cgroup:/a/../b"} {
 		if err := e.Setxattr(c, regions.OwnerXattr, []byte(value), 0); !errors.Is(err, regions.Invalid) {
 			t.Errorf("owner=%q: %v", value, err)
 		}

@@ -14,7 +14,10 @@ import (
 // watched lets the caretaker watch processes.
 type watched struct{ watcher *processes.Watcher }
 
-var _ regions.Processes = watched{}
+var (
+	_ regions.Processes = watched{}
+	_ regions.Groups    = watched{}
+)
 
 func (o watched) Watch(pid uint32, uptime time.Duration, gone func()) (cancel func(), alive bool, err error) {
 	if o.watcher == nil {
@@ -27,6 +30,37 @@ func (o watched) Watch(pid uint32, uptime time.Duration, gone func()) (cancel fu
 	return cancel, err == nil, err
 }
 
+// WatchGroup watches an owner of several processes.
+func (o watched) WatchGroup(who regions.WhoOwns, gone func()) (cancel func(), alive bool, err error) {
+	if o.watcher == nil {
+		return nil, false, errors.New("processes cannot be watched here: see the server's log")
+	}
+	switch who.Kind {
+	case regions.OwnerCgroup:
+		cancel, err = o.watcher.WatchCgroup(who.Cgroup, gone)
+	case regions.OwnerSession:
+		cancel, err = o.watcher.WatchGroup(processes.Session, who.ID, who.Since, gone)
+	default:
+		cancel, err = o.watcher.WatchGroup(processes.ProcessGroup, who.ID, who.Since, gone)
+	}
+	if errors.Is(err, processes.ErrGone) {
+		return nil, false, nil
+	}
+	return cancel, err == nil, err
+}
+
+// alive reports whether an owner lives.
+func (o watched) alive(who regions.WhoOwns) bool {
+	if who.Kind == regions.OwnerProcess {
+		return processes.Alive(who.ID, who.Since)
+	}
+	cancel, alive, err := o.WatchGroup(who, func() {})
+	if alive {
+		cancel()
+	}
+	return alive && err == nil
+}
+
 // keepHouse makes what ends regions.
 func (s *serving) keepHouse() {
 	w, err := newWatcher()
@@ -34,7 +68,7 @@ func (s *serving) keepHouse() {
 		s.log.Error("owners cannot be watched", "reason", err.Error())
 	}
 	s.manager.SetUptime(processes.Boot)
-	s.manager.SetAlive(processes.Alive)
+	s.manager.SetAlive(watched{w}.alive)
 	s.caretaker = regions.NewCaretaker(s.manager, watched{w})
 	s.setEndEarly(s.options.config)
 }

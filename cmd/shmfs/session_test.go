@@ -39,7 +39,8 @@ owner_alive  0        0       0         2.0G   7      -        sessions/b c
 func TestSessionUsage(t *testing.T) {
 	for _, args := range [][]string{{"session"}, {"session", "new"}, {"session", "end"}, {"session", "keep", "a", "b"},
 		{"session", "ls", "a", "b"}, {"chown", "/x"}, {"chown", "--owner", "me", "/x"}, {"chown", "--owner", "1"},
-		{"chown", "--owner", "1", "--maker", "/x"}, {"chown", "--maker", "--to-directory", "/x"}} {
+		{"chown", "--owner", "1", "--maker", "/x"}, {"chown", "--maker", "--to-directory", "/x"},
+		{"chown", "--cgroup", "a", "/x"}, {"chown", "--session", "1", "--process-group", "1", "/x"}} {
 		if code, _, stderr := newWorld().run(args...); code != exitUsage || stderr == "" {
 			t.Errorf("%q: code %d, %q", args, code, stderr)
 		}

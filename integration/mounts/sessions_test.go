@@ -133,3 +133,23 @@ func TestHandOver(t *testing.T) {
 	killGroup(heir)
 	m.waitFor(t, "the end", func() bool { return gone(region) })
 }
+
+// A directory that is handed to a process group ends what is in it with the last process of the group.
+func TestHandOverToAGroup(t *testing.T) {
+	m := serve(t, "--size=64M")
+	dir := m.setLife(t, "jobs", "lifetime", "owner,grace=0")
+	region := filepath.Join(dir, "r")
+	pool := maker(t, "sleep 600 & (echo > "+region+")")
+	if r := shmfs(t, "chown", "--process-group", fmt.Sprint(pool.Process.Pid), dir); r.code != exitOK {
+		t.Fatalf("chown: %+v", r)
+	}
+	if err := pool.Process.Kill(); err != nil { // its children live
+		t.Fatal(err)
+	}
+	m.waitFor(t, "the new owner", func() bool {
+		return strings.Contains(m.cares(t)["jobs/r"], fmt.Sprintf("its owner is process group %d", pool.Process.Pid))
+	})
+	keeps(t, region)
+	killGroup(pool)
+	m.waitFor(t, "the end", func() bool { return gone(region) })
+}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestFacts(t *testing.T) {
@@ -18,6 +19,9 @@ func TestFacts(t *testing.T) {
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
 	p := Facts(cmd.Process.Pid)
+	for end := time.Now().Add(time.Minute); p.Arguments()[0] == "" && time.Now().Before(end); {
+		time.Sleep(time.Millisecond) // exec(2) is not over yet
+	}
 	if got, want := p.Arguments(), []string{"sleep", "600", "0"}; !slices.Equal(got, want) {
 		t.Errorf("arguments %q, want %q", got, want)
 	}

@@ -4,10 +4,7 @@ package processes
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -140,17 +137,7 @@ const tick = 10 * time.Millisecond
 
 // startOf reads when a process started, since boot (proc_pid_stat(5), field 22), rounded down.
 func startOf(pid int32) (time.Duration, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/stat")
-	if err != nil {
-		return 0, ErrGone
-	}
-	_, rest, ok := strings.Cut(string(b[strings.LastIndexByte(string(b), ')')+1:]), " ")
-	fields := strings.Fields(rest)
-	const field = 22 - 3 // those before stand in front of ')'
-	if !ok || len(fields) <= field {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
-	}
-	n, err := strconv.ParseInt(fields[field], 10, 64)
+	n, err := statNumber(pid, 22)
 	return time.Duration(n) * tick, err
 }
 
