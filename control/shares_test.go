@@ -37,3 +37,18 @@ func TestShares(t *testing.T) {
 		}
 	}
 }
+
+func FuzzReadLives(f *testing.F) {
+	f.Add("path=a source=b access=read-only\n", "read-only a b")
+	f.Add(`{"path":"a","events":[{"event":"in_use"}]}`, `read-only "a b" "c`)
+	f.Add("path=a node=1.2 state=open ttl=max deadline=- last_used=- owner_pid=1", "")
+	f.Fuzz(func(t *testing.T, text, command string) {
+		ReadSessions(strings.NewReader(text))
+		ReadShares(strings.NewReader(text))
+		ReadHistory(strings.NewReader(text))
+		n, _ := newStage(t, node(2, "a", 1)).files.Find("shares")
+		if err := n.File.(fs.VirtualWriter).Write(t.Context(), fs.Caller{}, []byte(command)); err == nil {
+			t.Errorf("%q is done where nothing can be shared", command)
+		}
+	})
+}

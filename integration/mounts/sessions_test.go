@@ -139,7 +139,7 @@ func TestHandOverToAGroup(t *testing.T) {
 	m := serve(t, "--size=64M")
 	dir := m.setLife(t, "jobs", "lifetime", "owner,grace=0")
 	region := filepath.Join(dir, "r")
-	pool := maker(t, "sleep 600 & (echo > "+region+")")
+	pool := maker(t, "sleep 600 & echo > "+region)
 	if r := shmfs(t, "chown", "--process-group", fmt.Sprint(pool.Process.Pid), dir); r.code != exitOK {
 		t.Fatalf("chown: %+v", r)
 	}
