@@ -149,12 +149,11 @@ func (l *lives) moved(m *Manager, r *Rename) {
 func (l *lives) take() (regions map[NodeID]note, below map[NodeID]struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	regions, below = l.regions, l.below
-	if len(regions) > 0 {
-		l.regions = map[NodeID]note{}
+	if len(l.regions) > 0 { // an empty one stays: whoever gets it would read what others write
+		regions, l.regions = l.regions, map[NodeID]note{}
 	}
-	if len(below) > 0 {
-		l.below = map[NodeID]struct{}{}
+	if len(l.below) > 0 {
+		below, l.below = l.below, map[NodeID]struct{}{}
 	}
 	return regions, below
 }
