@@ -87,7 +87,7 @@ func TestGC(t *testing.T) {
 		t.Fatal(err)
 	}
 	var cares []Care
-	for end := time.Now().Add(5 * time.Second); len(cares) < 3 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); len(cares) < 3 && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		var err error
 		if cares, err = ReadCares(strings.NewReader(h.read(t, "gc"))); err != nil {
 			t.Fatal(err)

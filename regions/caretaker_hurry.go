@@ -46,7 +46,7 @@ func (l *lives) want(w want) {
 		l.wants = append(l.wants, w)
 	}
 	l.mu.Unlock()
-	l.wake()
+	offer(l.urgent)
 }
 
 // takeWants answers what is asked for.

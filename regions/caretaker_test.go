@@ -106,9 +106,9 @@ func (e *estate) there(dir regions.NodeID, name string) bool {
 
 func within(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !is(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("no %s within 5 s", what)
+			t.Fatalf("no %s within a minute", what)
 		}
 	}
 }

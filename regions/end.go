@@ -70,24 +70,29 @@ func (m *Manager) EndAll(all []Ending) {
 		} else {
 			x.Err = m.endOne(x)
 		}
-		// A goroutine that makes nothing but short system calls keeps its processor until it is preempted, 10 ms later,
-		// and a reader that has got a request waits for one.
-		runtime.Gosched()
+		runtime.Gosched() // else a reader that has got a request waits until this is preempted: 10 ms
 	}
 }
 
-// heldOf asks who has regions that are not open. One that was looked up while the others were asked for is asked for
-// once more.
+// heldOf asks who has regions: first what costs the least, because the kernel makes requests of what it drops, and others
+// wait behind those. One that was looked up while the others were asked for is asked for once more.
 func (m *Manager) heldOf(all []Ending) []bool {
-	nodes := make([]NodeID, len(all))
+	answers := make([]bool, len(all))
+	var nodes []NodeID
+	var at []int // in all
 	for i := range all {
-		nodes[i] = all[i].Node
+		n := all[i].Node
+		if answers[i] = m.users.isOpen(n) || m.users.letGo(n); !answers[i] {
+			nodes, at = append(nodes, n), append(at, i)
+		}
 	}
-	held := m.ender.Held(nodes)
-	for i, n := range nodes {
-		held[i] = m.users.isOpen(n) || held[i] && (len(all) == 1 || m.ender.Held(nodes[i : i+1])[0])
+	if len(nodes) == 0 {
+		return answers
 	}
-	return held
+	for i, held := range m.ender.Held(nodes) {
+		answers[at[i]] = held && (len(nodes) == 1 || m.ender.Held(nodes[i : i+1])[0])
+	}
+	return answers
 }
 
 func (m *Manager) endOne(x *Ending) error {

@@ -24,6 +24,7 @@ type lives struct {
 	known    map[string]struct{} // runs that have begun
 	begun    bool                // one of them, since it was last asked
 	anything chan struct{}       // holds one token while there is something
+	urgent   chan struct{}       // the same, where somebody waits
 }
 
 // note is what happened to a region that is to be looked at.
@@ -60,13 +61,14 @@ type saying struct {
 
 func newLives() *lives {
 	return &lives{said: map[NodeID]saying{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{},
-		known:    map[string]struct{}{},
-		anything: make(chan struct{}, 1)}
+		known: map[string]struct{}{}, anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
 }
 
-func (l *lives) wake() {
+func (l *lives) wake() { offer(l.anything) }
+
+func offer(c chan struct{}) {
 	select {
-	case l.anything <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -171,7 +171,7 @@ func (m *Manager) Forgotten(node NodeID) {
 	if m.users.forgotten(node) {
 		return
 	}
-	held := m.users.settle(node)
+	held := !m.users.isLet(node) && m.users.settle(node)
 	if m.takeToZero(node) {
 		return
 	}

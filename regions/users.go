@@ -47,6 +47,7 @@ type ending struct {
 type user struct {
 	opens, writers int32
 	making         bool // one of opens is of who makes it, and has yet to open it
+	let            bool // it was found free, and not opened since
 	forgotten      bool // the kernel forgot the node before the last release arrived
 	wrote          bool // it was open for writing: what it holds may have grown unseen
 	idle           bool // it stands in the ring of idle regions
@@ -90,7 +91,7 @@ func (u *users) opened(n NodeID, writer bool) bool {
 	if !x.making {
 		x.opens++
 	}
-	x.making = false
+	x.making, x.let = false, false
 	if writer {
 		x.writers++
 		x.wrote = true
@@ -116,7 +117,7 @@ func (u *users) beginEnd(n NodeID) error {
 	if x != nil && x.opens > 0 {
 		return ErrHeld
 	}
-	if u.probe != nil {
+	if u.probe != nil && (x == nil || !x.let) {
 		u.unhold(n)
 		held, err := u.probe(n)
 		if err == nil && held {
@@ -135,6 +136,37 @@ func (u *users) beginEnd(n NodeID) error {
 	}
 	s.ending[n] = &ending{wrote: x != nil && x.wrote, decided: make(chan struct{})}
 	return nil
+}
+
+// letGo lets go of a region that nobody has, so that little is left to do for what follows. It answers whether somebody
+// has it open, or mapped.
+func (u *users) letGo(n NodeID) bool {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	if x == nil || u.probe == nil || x.let {
+		return false
+	}
+	if x.opens > 0 {
+		return true
+	}
+	u.unhold(n)
+	if held, err := u.probe(n); err != nil || held {
+		return err == nil
+	}
+	u.freed(n)
+	x.let = true
+	return false
+}
+
+// isLet answers whether a region was found free, and was not opened since.
+func (u *users) isLet(n NodeID) bool {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	return x != nil && x.let
 }
 
 // lostName says that a region that is ending has no name any more.

@@ -41,11 +41,8 @@ const (
 	exchangeTo = MaxRequest + pageSize
 )
 
-// Requests that nobody waits for (linux/fuse.h).
-const (
-	opForget      = 2
-	opBatchForget = 42
-)
+// opForget is a request that nobody waits for (linux/fuse.h).
+const opForget = 2
 
 // exchange is the memory of one request and its answer. A server that is killed while the kernel copies a request to a
 // page that is not there costs that request an EIO, because no page is given to the dying (Linux mm/gup.c,
@@ -188,8 +185,8 @@ func (d *device) fail(err error) {
 	d.failed = fmt.Errorf("read requests: %w", err)
 }
 
-// took says that a reader waits no longer: it has a request, or (nil) ends. Requests that nobody waits for cost the
-// kernel nothing to send, so they do not make readers.
+// took says that a reader waits no longer: it has a request, or (nil) ends. A request that nobody waits for costs the kernel
+// nothing to send, so it does not make a reader; many in one (FUSE_BATCH_FORGET) take long enough that others must not wait.
 func (d *device) took(x *exchange) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -197,7 +194,7 @@ func (d *device) took(x *exchange) {
 	if x == nil || d.idle > 0 {
 		return
 	}
-	if op := x.header().Opcode; op != opForget && op != opBatchForget {
+	if op := x.header().Opcode; op != opForget {
 		d.startLocked()
 	}
 }

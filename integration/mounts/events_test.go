@@ -92,7 +92,7 @@ func (m *mount) follow(t *testing.T, args ...string) *following {
 // until reads until an event of a kind, at a path if that is not "".
 func (f *following) until(t *testing.T, event, path string) told {
 	t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(patience)
 	for {
 		select {
 		case x, ok := <-f.lines:
