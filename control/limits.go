@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/shmfs/shmfs/fs"
 	"github.com/shmfs/shmfs/regions"
@@ -21,8 +22,9 @@ func (f limitsFile) Snapshot(context.Context) ([]byte, error) {
 	m := f.d.sources.Tree().Arena()
 	m.Refresh()
 	var p pairs
+	now := time.Now()
 	for _, s := range m.Accounts().Limited() {
-		writeLimits(&p, nameOf(m, &s), &s)
+		writeLimits(&p, nameOf(m, &s), &s, now)
 	}
 	return p.b, nil
 }
@@ -38,7 +40,7 @@ func nameOf(m *regions.Manager, s *accounts.State) string {
 	return strconv.FormatUint(s.ID, 10)
 }
 
-func writeLimits(p *pairs, name string, s *accounts.State) {
+func writeLimits(p *pairs, name string, s *accounts.State, now time.Time) {
 	l := &s.Settings.Limits
 	p.add("subject", s.Kind.String())
 	p.add("name", name)
@@ -52,13 +54,25 @@ func writeLimits(p *pairs, name string, s *accounts.State) {
 		p.add(x.key, maxOr(x.n))
 	}
 	p.add("reserve", strconv.FormatInt(l.Reserve, 10))
+	p.add("throttle", maxOr(l.Throttle))
 	p.add("writes", regions.FormatWrites(s.Settings.Writes))
 	p.add("overcommit", regions.FormatOvercommit(s.Settings.Overcommit))
 	p.add("promised", strconv.FormatInt(s.Used.Bytes, 10))
 	p.add("reserved", strconv.FormatInt(s.Kept, 10))
 	p.add("promised_regions", strconv.FormatInt(s.Used.Regions, 10))
 	p.add("promised_nodes", strconv.FormatInt(s.Used.Nodes, 10))
+	writeGrowth(p, s, now)
 	p.end()
+}
+
+// writeGrowth tells how fast it goes, and how long that can go on.
+func writeGrowth(p *pairs, s *accounts.State, now time.Time) {
+	p.add("rate", strconv.FormatInt(s.Growth.Rate(now), 10))
+	full := "max"
+	if in, ok := s.Growth.FullIn(now); ok {
+		full = strconv.FormatInt(int64(in/time.Second), 10)
+	}
+	p.add("full_in", full)
 }
 
 func maxOr(n int64) string {
@@ -152,12 +166,15 @@ type Limit struct {
 	SoftBytes       int64  `json:"soft_bytes"`
 	SoftRegions     int64  `json:"soft_regions"`
 	Reserve         int64  `json:"reserve"`
+	Throttle        int64  `json:"throttle"`   // percent of bytes
 	Writes          string `json:"writes"`     // auto, strict, fast, inherit
 	Overcommit      string `json:"overcommit"` // true, false, inherit
 	Promised        int64  `json:"promised"`
 	Reserved        int64  `json:"reserved"` // below it, and not used
 	PromisedRegions int64  `json:"promised_regions"`
 	PromisedNodes   int64  `json:"promised_nodes"`
+	Rate            int64  `json:"rate"`    // of what is promised, in bytes a second
+	FullIn          int64  `json:"full_in"` // seconds until a limit is reached at that rate
 }
 
 // ReadLimits reads `limits`.
@@ -172,8 +189,8 @@ func ReadLimits(r io.Reader) ([]Limit, error) {
 		x := Limit{Subject: p["subject"], Name: p["name"], Writes: p["writes"], Overcommit: p["overcommit"]}
 		err = numbers(p, map[string]*int64{
 			"bytes": &x.Bytes, "regions": &x.Regions, "nodes": &x.Nodes, "largest": &x.Largest, "soft_bytes": &x.SoftBytes,
-			"soft_regions": &x.SoftRegions, "reserve": &x.Reserve, "promised": &x.Promised, "reserved": &x.Reserved,
-			"promised_regions": &x.PromisedRegions, "promised_nodes": &x.PromisedNodes,
+			"soft_regions": &x.SoftRegions, "reserve": &x.Reserve, "throttle": &x.Throttle, "promised": &x.Promised, "reserved": &x.Reserved,
+			"promised_regions": &x.PromisedRegions, "promised_nodes": &x.PromisedNodes, "rate": &x.Rate, "full_in": &x.FullIn,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/shmfs/shmfs/fs"
 	"github.com/shmfs/shmfs/regions/accounts"
@@ -48,16 +49,17 @@ func (u usageFile) Snapshot(ctx context.Context) ([]byte, error) {
 	m := u.d.sources.Tree().Arena()
 	m.Refresh()
 	var p pairs
+	now := time.Now()
 	for _, s := range m.Accounts().Accounts(u.kind) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		writeUsage(&p, nameOf(m, &s), &s)
+		writeUsage(&p, nameOf(m, &s), &s, now)
 	}
 	return p.b, nil
 }
 
-func writeUsage(p *pairs, name string, s *accounts.State) {
+func writeUsage(p *pairs, name string, s *accounts.State, now time.Time) {
 	p.add("name", name)
 	for _, x := range []struct {
 		key string
@@ -69,6 +71,9 @@ func writeUsage(p *pairs, name string, s *accounts.State) {
 	} {
 		p.add(x.key, strconv.FormatInt(x.n, 10))
 	}
+	p.add("limit_bytes", maxOr(s.Settings.Bytes))
+	p.add("limit_regions", maxOr(s.Settings.Regions))
+	writeGrowth(p, s, now)
 	p.end()
 }
 
@@ -83,6 +88,10 @@ type Usage struct {
 	Nodes        int64  `json:"nodes"` // regions, directories and others
 	PeakPromised int64  `json:"peak_promised"`
 	PeakRegions  int64  `json:"peak_regions"`
+	LimitBytes   int64  `json:"limit_bytes"` // regions.Unlimited for none
+	LimitRegions int64  `json:"limit_regions"`
+	Rate         int64  `json:"rate"`    // of what is promised, in bytes a second
+	FullIn       int64  `json:"full_in"` // seconds until a limit is reached at that rate; regions.Unlimited for never
 }
 
 // ReadUsage reads one of the files of `usage`.
@@ -98,6 +107,7 @@ func ReadUsage(r io.Reader) ([]Usage, error) {
 		err = numbers(p, map[string]*int64{
 			"promised": &x.Promised, "resident": &x.Resident, "unlinked": &x.Unlinked, "reserved": &x.Reserved,
 			"regions": &x.Regions, "nodes": &x.Nodes, "peak_promised": &x.PeakPromised, "peak_regions": &x.PeakRegions,
+			"limit_bytes": &x.LimitBytes, "limit_regions": &x.LimitRegions, "rate": &x.Rate, "full_in": &x.FullIn,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)

@@ -124,8 +124,8 @@ func limitKey(who string, of func(*Config) *string) Key {
 // ParseLimit reads a limit of a user, a group or an owner. Max is none.
 func ParseLimit(s string) (regions.Limits, error) {
 	l, err := regions.ParseLimits(regions.Limits{}, s)
-	if err == nil && (l.Reserve != 0 || l.Nodes != 0) {
-		err = fmt.Errorf("limit %q: reserve and nodes are for directories", s)
+	if err == nil && (l.Reserve != 0 || l.Nodes != 0 || l.Throttle != 0) {
+		err = fmt.Errorf("limit %q: reserve, nodes and throttle are for directories", s)
 	}
 	return l, err
 }

@@ -22,17 +22,39 @@ type Limits = accounts.Limits
 
 // limitKeys are the keys of a limit's text, in the order in which they are written.
 var limitKeys = []struct {
-	name  string
-	count bool // a number, not bytes
-	of    func(*Limits) *int64
+	name string
+	unit limitUnit
+	of   func(*Limits) *int64
 }{
-	{"bytes", false, func(l *Limits) *int64 { return &l.Bytes }},
-	{"regions", true, func(l *Limits) *int64 { return &l.Regions }},
-	{"nodes", true, func(l *Limits) *int64 { return &l.Nodes }},
-	{"largest", false, func(l *Limits) *int64 { return &l.Largest }},
-	{"soft_bytes", false, func(l *Limits) *int64 { return &l.SoftBytes }},
-	{"soft_regions", true, func(l *Limits) *int64 { return &l.SoftRegions }},
-	{"reserve", false, func(l *Limits) *int64 { return &l.Reserve }},
+	{"bytes", inBytes, func(l *Limits) *int64 { return &l.Bytes }},
+	{"regions", inNumbers, func(l *Limits) *int64 { return &l.Regions }},
+	{"nodes", inNumbers, func(l *Limits) *int64 { return &l.Nodes }},
+	{"largest", inBytes, func(l *Limits) *int64 { return &l.Largest }},
+	{"soft_bytes", inBytes, func(l *Limits) *int64 { return &l.SoftBytes }},
+	{"soft_regions", inNumbers, func(l *Limits) *int64 { return &l.SoftRegions }},
+	{"reserve", inBytes, func(l *Limits) *int64 { return &l.Reserve }},
+	{"throttle", inPercent, func(l *Limits) *int64 { return &l.Throttle }},
+}
+
+// limitUnit is how a limit's value is written.
+type limitUnit uint8
+
+const (
+	inBytes   limitUnit = iota
+	inNumbers           // how many
+	inPercent           // of bytes
+)
+
+// sample is a value for an example.
+func (u limitUnit) sample() string { return [...]string{"2G", "100", "90%"}[u] }
+
+func (u limitUnit) parse(value string) (int64, bool) {
+	if u == inPercent {
+		n, err := strconv.ParseInt(strings.TrimSuffix(value, "%"), 10, 64)
+		return n, err == nil && n > 0 && n < 100
+	}
+	n, err := ParseSize(value)
+	return n, err == nil && (u == inBytes || !strings.ContainsAny(value, "bBiI."))
 }
 
 // LimitKeys names the keys that a limit has.
@@ -74,9 +96,9 @@ func setLimit(l *Limits, key, value string) error {
 			*k.of(l) = 0
 			return nil
 		}
-		n, err := ParseSize(value)
-		if err != nil || k.count && strings.ContainsAny(value, "bBiI.") {
-			return fmt.Errorf("%s %q: want a number greater than zero such as %s, or max", key, value, limitSample(k.count))
+		n, ok := k.unit.parse(value)
+		if !ok {
+			return fmt.Errorf("%s %q: want a number greater than zero such as %s, or max", key, value, k.unit.sample())
 		}
 		*k.of(l) = n
 		return nil
@@ -84,19 +106,16 @@ func setLimit(l *Limits, key, value string) error {
 	return fmt.Errorf("%q is no limit: want %s, as in %s", key, strings.Join(LimitKeys(), ", "), limitExample)
 }
 
-func limitSample(count bool) string {
-	if count {
-		return "100"
-	}
-	return "2G"
-}
-
 // FormatLimits writes limits so that ParseLimits reads the very same: "max" for none at all.
 func FormatLimits(l Limits) string {
 	var words []string
 	for _, k := range limitKeys {
 		if n := *k.of(&l); n != 0 {
-			words = append(words, k.name+"="+strconv.FormatInt(n, 10))
+			word := k.name + "=" + strconv.FormatInt(n, 10)
+			if k.unit == inPercent {
+				word += "%"
+			}
+			words = append(words, word)
 		}
 	}
 	if len(words) == 0 {

@@ -17,6 +17,8 @@ func TestParseLimits(t *testing.T) {
 		"nodes=5\tsoft_bytes=3K":   {Bytes: 7, Regions: 8, Nodes: 5, SoftBytes: 3 << 10},
 		"reserve=4096":             {Bytes: 7, Regions: 8, Reserve: 4096},
 		"soft_regions=9 reserve=0": {Bytes: 7, Regions: 8, SoftRegions: 9},
+		"throttle=90%":             {Bytes: 7, Regions: 8, Throttle: 90},
+		"throttle=5,bytes=max":     {Regions: 8, Throttle: 5},
 	} {
 		got, err := ParseLimits(old, text)
 		if err != nil || got != want {
@@ -31,6 +33,9 @@ func TestParseLimits(t *testing.T) {
 		"regions=1.5":    "such as 100",
 		"regions=10B":    "such as 100",
 		"colour=red":     `"colour" is no limit`,
+		"throttle=100%":  "such as 90%",
+		"throttle=0":     "such as 90%",
+		"throttle=1.5%":  "such as 90%",
 		"2G,regions=100": `"2G" is no limit`,
 	} {
 		if got, err := ParseLimits(old, text); err == nil || !strings.Contains(err.Error(), want) {
@@ -41,6 +46,7 @@ func TestParseLimits(t *testing.T) {
 
 func FuzzParseLimits(f *testing.F) {
 	f.Add("bytes=2G,regions=100,largest=1G")
+	f.Add("bytes=2G,throttle=90%")
 	f.Add("max")
 	f.Fuzz(func(t *testing.T, text string) {
 		l, err := ParseLimits(Limits{}, text)

@@ -57,6 +57,7 @@ func NewManager(a Arena) *Manager {
 	m.history.told, m.history.leaving = map[NodeID][]events.Event{}, map[NodeID]Record{}
 	m.history.most.Store(UsualHistory)
 	m.events.Observe(m.remember)
+	m.accounts.OnBegin(m.beginPace)
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
 	if p, ok := a.(UseProber); ok {

@@ -1,6 +1,7 @@
 package regions
 
 import (
+	"math"
 	"time"
 
 	"github.com/shmfs/shmfs/regions/accounts"
@@ -63,7 +64,7 @@ func (m *Manager) ask(question func() *accounts.Exceeded) error {
 		m.Settled()
 		e = question()
 	}
-	if e != nil && m.sweep() {
+	if e != nil && m.sweep(math.MaxInt) {
 		e = question()
 	}
 	m.tellCrossings()
@@ -87,11 +88,15 @@ func (m *Manager) RoomToCome() bool {
 // RoomDidNotCome says that it was waited for in vain.
 func (m *Manager) RoomDidNotCome() { m.vain.Store(m.accounts.Deaths()) }
 
-// sweep gives back regions without a name that were mapped when the kernel forgot them, and are not any more.
-func (m *Manager) sweep() (freed bool) {
+// sweep gives back regions without a name that were mapped when the kernel forgot them, and are not any more. It looks at
+// so many at most.
+func (m *Manager) sweep(most int) (freed bool) {
 	m.adriftMu.Lock()
 	var all []NodeID
 	for n := range m.adrift {
+		if len(all) == most {
+			break
+		}
 		all = append(all, n)
 	}
 	m.adriftMu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/shmfs/shmfs/regions/accounts"
 	"github.com/shmfs/shmfs/regions/events"
@@ -21,24 +22,29 @@ func (m *Manager) Totals() Totals {
 }
 
 // Refresh makes the accounts tell what is: after what was there before is counted, it looks at what may have changed
-// unseen, because it is open for writing, or has no name.
+// unseen, because it is open for writing or mapped, or has no name. Of very many it looks at some thousands, at others
+// the next time: that takes some tens of milliseconds at most.
 func (m *Manager) Refresh() {
 	m.Settled()
-	all := m.users.unseen()
+	all := m.users.unseen(refreshMost)
 	var looking sync.WaitGroup
 	for part := range slices.Chunk(all, max(refreshLeast, len(all)/runtime.GOMAXPROCS(0)+1)) {
 		looking.Go(func() {
 			for _, n := range part {
-				m.Getattr(n)
+				if !m.users.quiet(n) {
+					m.Getattr(n)
+				}
 			}
 		})
 	}
 	looking.Wait()
-	m.sweep()
+	m.sweep(refreshMost)
 }
 
-// refreshLeast is how many regions, of some 4 µs each, are worth a goroutine.
-const refreshLeast = 64
+const (
+	refreshLeast = 64   // regions, of some 4 to 8 µs each, that are worth a goroutine
+	refreshMost  = 4096 // regions
+)
 
 // headroom is memory beside the limit: for what grows before anybody can be asked.
 type headroom struct {
@@ -137,22 +143,53 @@ func full(size, used, unit int64) (uint64, uint64) {
 // Physical answers what the arena itself says of its size and use.
 func (m *Manager) Physical() (Usage, error) { return m.Arena.Usage(RootNode) }
 
-// Crossing is a soft limit that was passed.
+// Crossing is a soft limit that was passed, or a limit that will be reached soon.
 type Crossing struct {
 	Subject string // "the directory models"
 	What    string // "bytes", "regions"
 	Limit   int64
 	Used    int64
+	In      time.Duration // until the limit is reached; 0 for a soft one, which was passed
 }
 
-// OnCrossing sets who is told when a soft limit is passed. Set it before the first request.
+// OnCrossing sets who is told when a soft limit is passed, and when a limit will be reached soon. He is called while a
+// request is answered, and must not wait. Set it before the first request.
 func (m *Manager) OnCrossing(f func(Crossing)) { m.crossed = f }
 
 func (m *Manager) tellCrossings() {
 	for _, c := range m.accounts.Crossings() {
 		name, _ := m.whose(&accounts.Exceeded{Kind: c.Kind, ID: c.ID})
-		m.crossed(Crossing{Subject: name, What: c.What.String(), Limit: c.Limit, Used: c.Used})
-		m.events.Add(events.Event{Kind: events.LimitWarning, Time: m.now(),
-			Reason: fmt.Sprintf("%s: %d %s are more than its soft limit of %d", name, c.Used, c.What, c.Limit)})
+		m.crossed(Crossing{Subject: name, What: c.What.String(), Limit: c.Limit, Used: c.Used, In: c.In})
+		reason := fmt.Sprintf("%s: %d %s are more than its soft limit of %d", name, c.Used, c.What, c.Limit)
+		if c.In > 0 {
+			reason = fmt.Sprintf("%s: %d %s, and as they grow now its limit of %d is reached in %s", name, c.Used, c.What, c.Limit,
+				c.In.Round(time.Second))
+		}
+		m.events.Add(events.Event{Kind: events.LimitWarning, Time: m.now(), Reason: reason})
 	}
+}
+
+// longestThrottle is how long a request that grows a region is held back where it takes the last that is left. It is no
+// longer than a refusal takes.
+const longestThrottle = 50 * time.Millisecond
+
+// Throttle answers how long growing a region to end should be put off. It is for front ends, which know when somebody
+// does not wait any more: before they ask for anything, and before they take a lock.
+func (m *Manager) Throttle(node NodeID, end int64) time.Duration {
+	return time.Duration(m.accounts.Throttle(accounts.Node(node), end) * float64(longestThrottle))
+}
+
+// paceSlot is how often it is asked how fast accounts grow, while they change. Nothing wakes up where nothing changes.
+const paceSlot = 10 * time.Second
+
+func (m *Manager) beginPace() time.Time {
+	time.AfterFunc(paceSlot, m.pace)
+	return m.now()
+}
+
+func (m *Manager) pace() {
+	if m.accounts.Tick(m.now()) {
+		time.AfterFunc(paceSlot, m.pace)
+	}
+	m.tellCrossings()
 }

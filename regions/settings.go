@@ -120,8 +120,8 @@ func parseSubjects(text string) (map[subject]Limits, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l.Reserve != 0 || l.Nodes != 0 {
-			return nil, fmt.Errorf("%s: reserve and nodes are for directories", words[2])
+		if l.Reserve != 0 || l.Nodes != 0 || l.Throttle != 0 {
+			return nil, fmt.Errorf("%s: reserve, nodes and throttle are for directories", words[2])
 		}
 		all[subject{kind, uint32(id)}] = l
 	}
@@ -227,6 +227,10 @@ func (m *Manager) set(node NodeID, name string, value []byte, store func() error
 func (m *Manager) fits(n accounts.Node, next accounts.Settings) error {
 	if NodeID(n) == RootNode && next.Reserve != 0 {
 		return &Refusal{Code: Invalid, Reason: "the mount has nothing to reserve from", Remedy: "reserve for a directory"}
+	}
+	if NodeID(n) == RootNode && next.Throttle != 0 {
+		return &Refusal{Code: Invalid, Reason: "what waits can hold its directory: a throttle of the whole mount would hold everybody",
+			Remedy: "throttle directories of one's own"}
 	}
 	if next.Reserve == 0 {
 		return nil

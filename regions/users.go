@@ -1,6 +1,8 @@
 package regions
 
 import (
+	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -24,10 +26,16 @@ type users struct {
 	idleMu sync.Mutex // guards idle and next; taken alone
 	idle   [idleRegions]NodeID
 	next   int
+
+	turn atomic.Uint32 // shard with which unseen begins
 }
 
 // idleRegions is how many released regions are kept as they were opened, so that opening one again is cheap.
 const idleRegions = 16384
+
+// lookAfter is how many regions are released before those among them that were written to are looked at for the last
+// time. It divides idleRegions.
+const lookAfter = 1024
 
 type userShard struct {
 	mu     sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
@@ -228,7 +236,11 @@ func (u *users) released(n NodeID, writer bool) (forgotten bool) {
 	}
 	s.mu.Unlock()
 	if enters {
-		u.leaveIdle(u.makeIdle(n))
+		oldest, batch := u.makeIdle(n)
+		u.leaveIdle(oldest)
+		if batch != nil {
+			go u.quietAll(batch)
+		}
 	}
 	return forgotten
 }
@@ -266,14 +278,46 @@ func (u *users) found(n NodeID) {
 	}
 }
 
-// makeIdle puts n behind the other idle regions and answers the one that falls out in front.
-func (u *users) makeIdle(n NodeID) NodeID {
+// makeIdle puts n behind the other idle regions and answers the one that falls out in front, and now and then the last
+// ones that came in.
+func (u *users) makeIdle(n NodeID) (oldest NodeID, batch []NodeID) {
 	u.idleMu.Lock()
 	defer u.idleMu.Unlock()
-	oldest := u.idle[u.next]
+	oldest = u.idle[u.next]
 	u.idle[u.next] = n
-	u.next = (u.next + 1) % idleRegions
-	return oldest
+	u.next++
+	if u.next%lookAfter == 0 {
+		batch = slices.Clone(u.idle[u.next-lookAfter : u.next])
+	}
+	u.next %= idleRegions
+	return oldest, batch
+}
+
+func (u *users) quietAll(nodes []NodeID) {
+	for _, n := range nodes {
+		u.quiet(n)
+	}
+}
+
+// quiet looks at a region for the last time if nobody has it who could write to it, and answers whether that is so. It
+// stays idle.
+func (u *users) quiet(n NodeID) bool {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.users[n]
+	if x == nil || !x.wrote {
+		return true
+	}
+	if x.opens > 0 || u.probe == nil {
+		return false
+	}
+	if held, err := u.probe(n); err != nil || held {
+		return false
+	}
+	u.written(n)
+	x.wrote = false
+	return true
 }
 
 // leaveIdle settles a region that fell out of the ring. One that is used again enters with its next release.
@@ -344,16 +388,26 @@ func (u *users) held() (regions, opens int) {
 	return regions, opens
 }
 
-// unseen answers the regions that are, or were, open for writing and are not settled.
-func (u *users) unseen() []NodeID { return u.which(func(x *user) bool { return x.wrote }) }
+// unseen answers regions that are, or were, open for writing and may have grown since: all, or if those are more than
+// most, about as many, others each time.
+func (u *users) unseen(most int) []NodeID {
+	return u.which(most, func(x *user) bool { return x.wrote })
+}
 
 // writable answers the regions that are open for writing.
-func (u *users) writable() []NodeID { return u.which(func(x *user) bool { return x.writers > 0 }) }
+func (u *users) writable() []NodeID {
+	return u.which(math.MaxInt, func(x *user) bool { return x.writers > 0 })
+}
 
-func (u *users) which(fits func(*user) bool) []NodeID {
+func (u *users) which(most int, fits func(*user) bool) []NodeID {
 	var all []NodeID
-	for i := range u.shards {
-		s := &u.shards[i]
+	from := u.turn.Load()
+	for i := range uint32(shardCount) {
+		if len(all) >= most {
+			u.turn.Store((from + i) % shardCount)
+			break
+		}
+		s := &u.shards[(from+i)%shardCount]
 		s.mu.Lock()
 		for n, x := range s.users {
 			if fits(x) {

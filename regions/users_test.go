@@ -2,6 +2,7 @@ package regions
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -95,7 +96,7 @@ func TestMappedRegionStaysInUse(t *testing.T) {
 	if want := []string{"unhold", "probe"}; !slices.Equal(k.calls, want) {
 		t.Errorf("calls %q, want %q", k.calls, want)
 	}
-	if got := u.unseen(); !slices.Equal(got, []NodeID{5}) {
+	if got := u.unseen(math.MaxInt); !slices.Equal(got, []NodeID{5}) {
 		t.Errorf("may have grown unseen: %v, want 5", got)
 	}
 	k.held[5], k.calls = false, nil
@@ -105,7 +106,7 @@ func TestMappedRegionStaysInUse(t *testing.T) {
 	if want := []string{"unhold", "probe", "written"}; !slices.Equal(k.calls, want) {
 		t.Errorf("calls %q, want %q", k.calls, want)
 	}
-	if got := u.unseen(); len(got) != 0 {
+	if got := u.unseen(math.MaxInt); len(got) != 0 {
 		t.Errorf("may have grown unseen: %v", got)
 	}
 }
@@ -176,8 +177,77 @@ func TestHeldAsksForAll(t *testing.T) {
 	if regions, opens := u.held(); regions != 2 || opens != 2 {
 		t.Errorf("%d regions and %d descriptors, want 2 (1 is mapped, 4 open) and 2", regions, opens)
 	}
-	if got := u.unseen(); !slices.Equal(got, []NodeID{4}) {
+	if got := u.unseen(math.MaxInt); !slices.Equal(got, []NodeID{4}) {
 		t.Errorf("open for writing: %v, want 4", got)
+	}
+}
+
+// What nobody has any more is looked at for the last time once, and stays idle; what is mapped may still grow.
+func TestQuietRegionsAreNotLookedAtAgain(t *testing.T) {
+	k := &kernel{held: map[NodeID]bool{2: true}}
+	u := k.users()
+	for n := NodeID(1); n <= 3; n++ {
+		u.opened(n, true)
+	}
+	u.released(1, true)
+	u.released(2, true)
+	if !u.quiet(1) || u.quiet(2) || u.quiet(3) || !u.quiet(4) {
+		t.Error("want 1 quiet, 2 mapped, 3 open, 4 never used")
+	}
+	if want := []string{"probe", "written", "probe"}; !slices.Equal(k.calls, want) {
+		t.Errorf("calls %q, want %q", k.calls, want)
+	}
+	if !u.quiet(1) || len(k.calls) != 3 || len(k.freed) != 0 {
+		t.Errorf("calls %q, freed %v: want 1 known to be quiet, and idle", k.calls, k.freed)
+	}
+	if got := u.unseen(math.MaxInt); len(got) != 2 {
+		t.Errorf("may grow: %v, want 2 and 3", got)
+	}
+	u.opened(1, true)
+	if got := u.unseen(math.MaxInt); len(got) != 3 {
+		t.Errorf("may grow: %v, want all three", got)
+	}
+}
+
+// Regions that were written to are looked at when some others were released, without anybody asking for them.
+func TestReleasedRegionsBecomeQuiet(t *testing.T) {
+	looked := make(chan NodeID, lookAfter)
+	u := newUsers(func(NodeID) (bool, error) { return false, nil })
+	u.written = func(n NodeID) { looked <- n }
+	for n := NodeID(1); n <= lookAfter; n++ {
+		u.opened(n, true)
+		u.released(n, true)
+	}
+	for want := NodeID(1); want <= lookAfter; want++ {
+		if got := <-looked; got != want {
+			t.Fatalf("looked at %v, want %v", got, want)
+		}
+	}
+	u.quiet(lookAfter) // waits for the last one
+	if got := u.unseen(math.MaxInt); len(got) != 0 {
+		t.Errorf("may have grown unseen: %v", got)
+	}
+}
+
+// Of very many some are looked at at a time, and all of them in turn.
+func TestUnseenTakesTurns(t *testing.T) {
+	const all, most = 100 * shardCount, 300
+	u := (&kernel{}).users()
+	for n := NodeID(1); n <= all; n++ {
+		u.opened(n, true)
+	}
+	met := map[NodeID]bool{}
+	for range shardCount {
+		some := u.unseen(most)
+		if len(some) < most || len(some) > 2*most {
+			t.Fatalf("%d at a time, want about %d", len(some), most)
+		}
+		for _, n := range some {
+			met[n] = true
+		}
+	}
+	if len(met) != all {
+		t.Errorf("%d of %d were met", len(met), all)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -64,15 +65,23 @@ func (s *serving) manage() {
 	if c.Huge == policy.HugeAlways {
 		s.manager.SetUnit(hugePage(s.sh.root))
 	}
-	s.manager.OnCrossing(func(x regions.Crossing) {
-		s.log.Warn("a soft limit is passed", "subject", x.Subject, "limit", x.What, "value", x.Limit, "used", x.Used)
-	})
+	s.manager.OnCrossing(s.warnOfLimit)
 	if os.Geteuid() == 0 {
 		s.manager.SetHeadroom(c.Headroom)
 		s.manager.SetSize(c.Size.Of(s.ram))
 	}
 	s.limit(c)
 	s.rule(c)
+}
+
+// warnOfLimit tells of a limit before it is reached.
+func (s *serving) warnOfLimit(x regions.Crossing) {
+	if x.In == 0 {
+		s.log.Warn("a soft limit is passed", "subject", x.Subject, "limit", x.What, "value", x.Limit, "used", x.Used)
+		return
+	}
+	s.log.Warn("a limit will be reached soon", "subject", x.Subject, "limit", x.What, "value", x.Limit, "used", x.Used,
+		"in", x.In.Round(time.Second))
 }
 
 // limit sets the limits that hold where nothing else is set.

@@ -102,9 +102,10 @@ func limitsSetCommand(sh *shell) *cli.Command {
 		ArgsUsage: "PATH LIMIT...",
 		Description: describe(`PATH is the mount or the directory that is limited; with --user, --group or --owner it only says
 in which mount. LIMIT is a size, or one or more of bytes=, regions=, nodes=, largest=, soft_bytes=, soft_regions=, reserve=,
-and for directories writes= (auto, strict, fast, inherit) or overcommit= (true, false, inherit). max takes a limit away. What
+throttle= (of a directory's bytes, such as 90%: from there on what grows is slowed down), and for directories writes= (auto, strict, fast, inherit) or overcommit= (true, false, inherit). max takes a limit away. What
 is not named stays. A limit below what is held takes nothing away: it refuses more.`,
 			"shmfs limits set /mnt/shm/models 2G", "shmfs limits set /mnt/shm/tenant reserve=80G",
+			"shmfs limits set /mnt/shm/jobs bytes=20G,throttle=90%",
 			"shmfs limits set /mnt/shm --user alice bytes=10G regions=1000"),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "user", Usage: "limit the `USER`, a name or a number", Destination: &o.user},

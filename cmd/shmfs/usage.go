@@ -27,7 +27,8 @@ func usageCommand(sh *shell) *cli.Command {
 		Description: describe(`PATH is a mount point or anything below one; where only one shmfs is mounted it may be left
 out. --by says whose use is told: of each directory (with all below it), user, group or owner, the process that made a
 region. Those who are promised the most come first. PEAK is the most that was promised since the server started, UNLINKED what
-belongs to regions that have no name any more and are still in use.`,
+belongs to regions that have no name any more and are still in use. RATE is how fast the promised grew in the last 10 to 20
+seconds, FULL IN when the first of the subject's limits is reached if that goes on.`,
 			"shmfs usage /mnt/shm --by user", "shmfs usage --by directory --json | jq '.[0]'"),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "by", Value: "user", Usage: "`SUBJECT` whose use is told: " + strings.Join(usageSubjects, ", "),
@@ -73,13 +74,42 @@ func (o usageOptions) run(ctx context.Context, sh *shell) error {
 func (sh *shell) tabulateUsage(by string, all []control.Usage) error {
 	out := bufio.NewWriter(sh.out)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PROMISED\tRESIDENT\tUNLINKED\tPEAK\tREGIONS\tNODES\t"+strings.ToUpper(by))
+	fmt.Fprintln(w, "PROMISED\tRESIDENT\tUNLINKED\tPEAK\tLIMIT\tRATE\tFULL IN\tREGIONS\tNODES\t"+strings.ToUpper(by))
 	names := nameReader(by)
 	for _, u := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", regions.FormatSize(u.Promised), regions.FormatSize(u.Resident),
-			regions.FormatSize(u.Unlinked), regions.FormatSize(u.PeakPromised), u.Regions, u.Nodes, printable(names(u.Name)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", regions.FormatSize(u.Promised),
+			regions.FormatSize(u.Resident), regions.FormatSize(u.Unlinked), regions.FormatSize(u.PeakPromised),
+			sizeOrMax(u.LimitBytes), rateOf(u.Rate), fullIn(u.FullIn), u.Regions, u.Nodes, printable(names(u.Name)))
 	}
 	return errors.Join(w.Flush(), out.Flush())
+}
+
+// rateOf writes bytes a second.
+func rateOf(n int64) string {
+	switch {
+	case n == 0:
+		return "0"
+	case n < 0:
+		return "-" + regions.FormatSize(-n) + "/s"
+	}
+	return regions.FormatSize(n) + "/s"
+}
+
+// fullIn writes the seconds until a limit is reached: the two largest units.
+func fullIn(seconds int64) string {
+	switch {
+	case seconds == regions.Unlimited:
+		return "-"
+	case seconds <= 0:
+		return "full"
+	case seconds < 60:
+		return fmt.Sprintf("%ds", seconds)
+	case seconds < 60*60:
+		return fmt.Sprintf("%dm%02ds", seconds/60, seconds%60)
+	case seconds < 24*60*60:
+		return fmt.Sprintf("%dh%02dm", seconds/3600, seconds/60%60)
+	}
+	return fmt.Sprintf("%dd%02dh", seconds/86400, seconds/3600%24)
 }
 
 // nameReader answers what makes a user's or group's name of a number.

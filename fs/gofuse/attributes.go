@@ -37,7 +37,7 @@ var settable = []struct {
 }
 
 // SetAttr sets attributes.
-func (s *Server) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
+func (s *Server) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
 	c := s.receive(fs.OpSetattr, &in.InHeader, "")
 	change := regions.Change{
 		Mode: in.Mode & regions.ModePerm, UID: in.Uid, GID: in.Gid, Size: int64(in.Size),
@@ -48,6 +48,9 @@ func (s *Server) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOu
 		if in.Valid&b.kernel != 0 {
 			change.Set |= b.set
 		}
+	}
+	if change.Set&regions.SetSize != 0 {
+		s.throttle(cancel, c.node, change.Size)
 	}
 	fh, _ := in.GetFh()
 	var a regions.Attr

@@ -26,6 +26,7 @@ func (s *Server) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse
 func (s *Server) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
 	c := s.receive(fs.OpWrite, &in.InHeader, "")
 	kill := in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0
+	s.throttle(cancel, c.node, int64(in.Offset)+int64(len(data)))
 	var n int
 	err := s.withRoom(func() (err error) {
 		n, err = s.tree.Write(interruptible(cancel), c.caller, c.node, in.Fh, data, int64(in.Offset), kill)
@@ -35,8 +36,11 @@ func (s *Server) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 }
 
 // Fallocate is fallocate(2).
-func (s *Server) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
+func (s *Server) Fallocate(cancel <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
 	c := s.receive(fs.OpFallocate, &in.InHeader, "")
+	if regions.AllocateMode(in.Mode)&regions.AllocatePunchHole == 0 {
+		s.throttle(cancel, c.node, int64(in.Offset+in.Length))
+	}
 	err := s.withRoom(func() error {
 		return s.tree.Allocate(c.node, in.Fh, int64(in.Offset), int64(in.Length), regions.AllocateMode(in.Mode))
 	})
@@ -67,9 +71,12 @@ func (s *Server) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) 
 }
 
 // CopyFileRange copies between two regions. The kernel asks again for what is left.
-func (s *Server) CopyFileRange(_ <-chan struct{}, in *fuse.CopyFileRangeIn) (uint32, fuse.Status) {
+func (s *Server) CopyFileRange(cancel <-chan struct{}, in *fuse.CopyFileRangeIn) (uint32, fuse.Status) {
 	c := s.receive(fs.OpCopyFileRange, &in.InHeader, "")
 	const most = 1 << 30 // the answer has 32 bits
+	if a, err := s.tree.Getattr(c.node); err == nil {
+		s.throttle(cancel, regions.NodeID(in.NodeIdOut), int64(in.OffOut)+min(int64(min(in.Len, most)), a.Size-int64(in.OffIn)))
+	}
 	var n int64
 	err := s.withRoom(func() (err error) {
 		n, err = s.tree.CopyRange(

@@ -64,6 +64,29 @@ func (s *Server) withRoom(attempt func() error) error {
 	return err
 }
 
+// throttle puts off what grows a region in a directory that is nearly full, if it has a throttle. The kernel holds the
+// region's own lock meanwhile (Linux fs/open.c, do_truncate): others read, map and look it up, and who removes it waits
+// with its directory locked. So this is for directories that are one's own, and short. Who does not wait any more because
+// of a signal is served at once.
+func (s *Server) throttle(cancel <-chan struct{}, n regions.NodeID, end int64) {
+	if n.Virtual() {
+		return
+	}
+	if d := s.tree.Arena().Throttle(n, end); d > 0 {
+		pause(cancel, d)
+	}
+}
+
+// pause waits, until it is cancelled.
+func pause(cancel <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-cancel:
+	}
+}
+
 // How long it is waited for memory that is about to come back: 63 times firstPause at most.
 const (
 	firstPause = time.Millisecond

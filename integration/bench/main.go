@@ -55,7 +55,7 @@ type options struct {
 func parseOptions(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.StringVar(&o.rows, "rows", "", "only works whose name contains this (memory, touch, io, open, create, stat, list, scale, restart, lives, slots, trips)")
+	f.StringVar(&o.rows, "rows", "", "only works whose name contains this (memory, touch, io, open, create, stat, list, scale, restart, lives, slots, limits, trips)")
 	contenders := f.String("contenders", "tmpfs,loopback,shmfs", "who takes part, comma separated")
 	f.StringVar(&o.binary, "binary", "bin/shmfs", "the shmfs to measure")
 	f.StringVar(&o.noSlots, "noslots", "bin/shmfs-noslots", "the same, built with -tags noslots")
@@ -122,6 +122,11 @@ func measureServers(ctx context.Context, o options, r *report, progress io.Write
 	if o.wants("lives") {
 		if err := measureLives(ctx, o, r, progress); err != nil {
 			return fmt.Errorf("lives: %w", err)
+		}
+	}
+	if o.wants("limits") {
+		if err := measureLimits(ctx, o, r, progress); err != nil {
+			return err
 		}
 	}
 	if o.wants("slots") {

@@ -21,6 +21,7 @@ type report struct {
 	takeover []takeoverResult
 	lives    []livesResult
 	slots    *slotsResult // nil if it was not measured
+	limits   []limitsResult
 	trips    []tripResult
 }
 
@@ -94,6 +95,9 @@ func (r *report) markdown() string {
 	if r.slots != nil {
 		fmt.Fprintf(&b, "\n%s", r.slots)
 	}
+	if len(r.limits) > 0 {
+		fmt.Fprintf(&b, "\n%s", limitsTable(r.limits))
+	}
 	if len(r.trips) > 0 {
 		fmt.Fprintf(&b, "\nRequests to the server, counted by the server itself:\n\n%s", tripsTable(r.trips))
 	}
@@ -133,7 +137,8 @@ func (r *report) figures() any {
 		Scale    []scaleResult
 		Takeover []takeoverResult
 		Lives    []livesResult
-		Slots    *slotsResult `json:",omitempty"`
+		Slots    *slotsResult   `json:",omitempty"`
+		Limits   []limitsResult `json:",omitempty"`
 		Trips    []tripResult
-	}{r.date, r.machine, rows, r.scale, r.takeover, r.lives, r.slots, r.trips}
+	}{r.date, r.machine, rows, r.scale, r.takeover, r.lives, r.slots, r.limits, r.trips}
 }

@@ -12,6 +12,9 @@ const (
 	cgoFuse = "github.com/winfsp/cgofuse"
 	cli     = "github.com/urfave/cli/v2"
 	toml    = "github.com/pelletier/go-toml/v2"
+	tcell   = "github.com/gdamore/tcell/v2"
+	tview   = "github.com/rivo/tview"
+	term    = "golang.org/x/term"
 )
 
 // importRule says what a room may import beside the standard library: rooms of ours and modules of others. "x/*" means
@@ -68,7 +71,7 @@ var importRules = []importRule{
 	{"control", []string{"regions", "regions/*", "fs", "policy"}, []string{sys},
 		"it prints what the core knows and takes commands; front ends and flags are above and beside it"},
 	{"cmd/*", []string{"regions", "regions/*", "policy", "backends", "backends/*", "fs", "fs/*", "control", "control/*", "cmd/*"},
-		[]string{sys, cli, toml},
+		[]string{sys, cli, toml, tcell, tview, term},
 		"it wires everything together, and speaks FUSE only through the front ends"},
 	{"integration/*", []string{"regions", "regions/*", "integration/*"}, []string{sys, goFuse},
 		"it tests the built binary from outside, as its users have it"},
@@ -130,7 +133,7 @@ func standard(imported string) bool {
 
 // ruleTestImports: what tests stand on beside what code may.
 func ruleTestImports(tr *tree, complain complaint) {
-	allowed := []string{module, sys, goFuse, cgoFuse, cli, toml}
+	allowed := []string{module, sys, goFuse, cgoFuse, cli, toml, tcell} // tcell has a screen for tests
 	for _, goos := range systems {
 		for _, p := range tr.sets[goos] {
 			for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {

@@ -63,7 +63,11 @@ func (b *Book) Adopted() {
 		f.partial = false
 	}
 	b.gone, b.partial = nil, nil
-	b.each(func(a *account) { a.used, a.found, a.slack, a.own, a.blank = a.found, Amount{}, 0, 0, false })
+	b.each(func(a *account) {
+		a.taken(a.found)
+		a.taken(a.used.minus())
+		a.used, a.found, a.slack, a.own, a.blank = a.found, Amount{}, 0, 0, false
+	})
 	if b.reserves > 0 {
 		b.each((*account).refresh)
 	}
@@ -150,7 +154,7 @@ func (b *Book) enter(n Node, f *file, s Seen) *file {
 	b.files[n] = f
 	var c changes
 	c.begin()
-	c.charge(f, f.amount())
+	c.charge(b.counts(f), f.amount())
 	b.count(&c)
 	return f
 }
@@ -159,6 +163,9 @@ func (b *Book) enter(n Node, f *file, s Seen) *file {
 func (b *Book) count(c *changes) {
 	if !b.adopting {
 		b.apply(c, true)
+		for i := range c.list {
+			c.list[i].account.taken(c.list[i].by)
+		}
 		return
 	}
 	for i := range c.list {

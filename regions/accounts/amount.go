@@ -48,6 +48,8 @@ type Limits struct {
 	SoftRegions int64
 	// Reserve is how many bytes are kept for a directory, whatever others do.
 	Reserve int64
+	// Throttle is the part of Bytes, in percent, from which on growth in a directory is slowed down; 0 is none.
+	Throttle int64
 }
 
 // Writes is how a write past the end of a region is met.

@@ -3,6 +3,7 @@ package accounts
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Book holds the accounts of one arena. All methods may be called at once.
@@ -24,6 +25,8 @@ type Book struct {
 	writes   Writes // where no directory says anything
 	over     bool   // overcommit where no directory says anything
 	reserves int    // accounts that have a reservation
+	slots    slots
+	scratch  scratch
 	crossed  []Crossing
 	adopting bool               // what was there before is being found
 	gone     map[Node]struct{}  // what came to its end meanwhile
@@ -48,6 +51,7 @@ type account struct {
 	slack    int64  // reserved and not used in the directories below
 	own      int64  // what this one adds to its parent's slack
 	warned   bool   // above a soft limit
+	pace     pace
 }
 
 // file is any node but a directory.
@@ -69,13 +73,14 @@ type file struct {
 	seq      uint32 // counts changes of the size
 }
 
-// Crossing is a soft limit that was passed.
+// Crossing is a soft limit that was passed, or a limit that will be reached soon.
 type Crossing struct {
 	Kind  Kind
 	ID    uint64
 	What  What
 	Limit int64
 	Used  int64
+	In    time.Duration // until the limit is reached; 0 for a soft one, which was passed
 }
 
 // New makes a book. Memory is given in units of that many bytes, a power of two.

@@ -73,14 +73,25 @@ func (s *set) of(f *file) {
 	}
 }
 
-// charge adds an amount to all accounts of a file.
-func (c *changes) charge(f *file, by Amount) {
-	var s set
-	s.begin()
-	s.of(f)
-	for _, a := range s.list {
+// charge adds an amount to accounts.
+func (c *changes) charge(all []*account, by Amount) {
+	for _, a := range all {
 		c.add(a, by)
 	}
+}
+
+// scratch is memory for what is done most often, so that nobody waits for a collection of garbage below the lock.
+type scratch struct {
+	changes changes
+	set     set
+}
+
+// counts answers the accounts that a file counts in, until it is called again.
+func (b *Book) counts(f *file) []*account {
+	s := &b.scratch.set
+	s.begin()
+	s.of(f)
+	return s.list
 }
 
 // difference adds what differs when a file's accounts change from before to those that it has now.
@@ -104,6 +115,7 @@ func (c *changes) difference(before *set, f *file) {
 // apply does all changes, or none of them if one would exceed a limit.
 func (b *Book) apply(c *changes, force bool) *Exceeded {
 	for i := range c.list {
+		b.pacing(c.list[i].account)
 		c.list[i].before = c.list[i].account.committed()
 	}
 	for i := range c.list {
@@ -222,11 +234,15 @@ func (b *Book) warn(a *account, what What, limit, used int64) {
 		return
 	}
 	a.warned = true
-	b.passed.Store(true)
-	b.crossed = append(b.crossed, Crossing{a.kind, a.id, what, limit, used})
+	b.tell(Crossing{Kind: a.kind, ID: a.id, What: what, Limit: limit, Used: used})
 }
 
-// Crossings answers the soft limits that were passed since the last call.
+func (b *Book) tell(c Crossing) {
+	b.passed.Store(true)
+	b.crossed = append(b.crossed, c)
+}
+
+// Crossings answers what there was to warn of since the last call.
 func (b *Book) Crossings() []Crossing {
 	if !b.passed.Swap(false) {
 		return nil

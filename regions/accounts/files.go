@@ -80,10 +80,10 @@ func (c *changes) addAbove(a *account, by Amount) {
 }
 
 func (b *Book) charge(f *file, by Amount, force bool) *Exceeded {
-	var c changes
+	c := &b.scratch.changes
 	c.begin()
-	c.charge(f, by)
-	return b.apply(&c, force)
+	c.charge(b.counts(f), by)
+	return b.apply(c, force)
 }
 
 // Made takes note of what was made under a claim of Make, and of whose it became.
@@ -99,7 +99,7 @@ func (c *Claim) Made(n Node, s Seen, o Owner) {
 	if found := b.files[n]; found != nil {
 		var x changes
 		x.begin()
-		x.charge(found, found.amount())
+		x.charge(b.counts(found), found.amount())
 		b.uncount(&x)
 	}
 	b.files[n] = f

@@ -75,10 +75,7 @@ func (b *Book) Grow(n Node, end, least int64) (granted int64, e *Exceeded) {
 
 // reach promises f to reach to end.
 func (b *Book) reach(f *file, end int64) *Exceeded {
-	var s set
-	s.begin()
-	s.of(f)
-	for _, a := range s.list {
+	for _, a := range b.counts(f) {
 		if e := a.tooLarge(end, f.size); e != nil {
 			return e
 		}
@@ -104,14 +101,36 @@ func (b *Book) promiseTo(f *file, bytes int64, force bool) *Exceeded {
 	return nil
 }
 
+// Throttle answers how far a region that reaches to end would be between where growth is slowed down and where it is
+// refused, from 0 to 1: in its directory, or one above. It is 0 for what is refused, and for a region with names in
+// several directories, whose others may be somebody else's.
+func (b *Book) Throttle(n Node, end int64) float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f := b.files[n]
+	if f == nil || len(f.more) > 0 || b.overcommitted(f.home) {
+		return 0
+	}
+	more := roundUp(end, b.unit) - f.promised
+	if more <= 0 {
+		return 0
+	}
+	most := 0.0
+	for a := f.home; a != nil; a = a.parent {
+		l, after := &a.settings.Limits, a.committed()+more
+		from := float64(l.Bytes) / 100 * float64(l.Throttle)
+		if l.Throttle > 0 && l.Bytes > 0 && after <= l.Bytes {
+			most = max(most, (float64(after)-from)/(float64(l.Bytes)-from))
+		}
+	}
+	return most
+}
+
 // room answers by how many bytes the size of f may grow.
 func (b *Book) room(f *file) int64 {
-	var s set
-	s.begin()
-	s.of(f)
 	const most = 1 << 62
 	room, largest := int64(most), int64(most)
-	for _, a := range s.list {
+	for _, a := range b.counts(f) {
 		if l := a.settings.Bytes; l > 0 {
 			room = min(room, l-a.committed()+b.owned(a, f))
 		}

@@ -13,17 +13,18 @@ type State struct {
 	Used     Amount
 	Kept     int64 // reserved below and not used
 	Peak     Amount
+	Growth   Growth
 }
 
-func (a *account) state() State {
-	return State{Kind: a.kind, ID: a.id, Settings: a.settings, Used: a.used, Kept: a.slack, Peak: a.peak}
+func (b *Book) state(a *account) State {
+	return State{Kind: a.kind, ID: a.id, Settings: a.settings, Used: a.used, Kept: a.slack, Peak: a.peak, Growth: b.growth(a)}
 }
 
 // Mount answers the mount's own account.
 func (b *Book) Mount() State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.root.state()
+	return b.state(b.root)
 }
 
 // Account answers the account of a directory, user, ...; false if it has none.
@@ -42,7 +43,7 @@ func (b *Book) Account(k Kind, id uint64) (State, bool) {
 	if a == nil {
 		return State{}, false
 	}
-	return a.state(), true
+	return b.state(a), true
 }
 
 // Accounts answers all accounts of a kind, in the order of their numbers.
@@ -51,16 +52,16 @@ func (b *Book) Accounts(k Kind) []State {
 	var all []State
 	switch k {
 	case Mount:
-		all = append(all, b.root.state())
+		all = append(all, b.state(b.root))
 	case OfDirectory:
 		for _, a := range b.dirs {
 			if a != b.root {
-				all = append(all, a.state())
+				all = append(all, b.state(a))
 			}
 		}
 	default:
 		for _, a := range b.subjects[k] {
-			all = append(all, a.state())
+			all = append(all, b.state(a))
 		}
 	}
 	b.mu.Unlock()
@@ -74,19 +75,19 @@ func (b *Book) Limited() []State {
 	all := []State{}
 	for _, a := range b.dirs {
 		if a != b.root && a.settings != (Settings{}) {
-			all = append(all, a.state())
+			all = append(all, b.state(a))
 		}
 	}
 	for k := OfUser; k < kinds; k++ {
 		for id, l := range b.explicit[k] {
-			s := State{Kind: k, ID: uint64(id), Settings: Settings{Limits: l}}
-			if a := b.subjects[k][id]; a != nil {
-				s = a.state()
+			a := b.subjects[k][id]
+			if a == nil { // who holds nothing
+				a = &account{kind: k, id: uint64(id), settings: Settings{Limits: l}}
 			}
-			all = append(all, s)
+			all = append(all, b.state(a))
 		}
 	}
-	mount := b.root.state()
+	mount := b.state(b.root)
 	b.mu.Unlock()
 	slices.SortFunc(all, func(x, y State) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ID, y.ID)) })
 	return append([]State{mount}, all...)

@@ -132,7 +132,9 @@ func (b *Book) written(a *account) (before bool) {
 			before = true
 			delete(b.sums.left, key)
 			a.sum = r
-			a.used.add(Amount{Bytes: int64(r[sumBytes].Load()), Regions: int64(r[sumRegions].Load()), Nodes: int64(r[sumNodes].Load())})
+			was := Amount{Bytes: int64(r[sumBytes].Load()), Regions: int64(r[sumRegions].Load()), Nodes: int64(r[sumNodes].Load())}
+			a.used.add(was)
+			a.taken(was)
 		} else if a.sum = b.sums.enter(a); a.sum == nil {
 			return false
 		}
