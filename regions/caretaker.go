@@ -256,11 +256,14 @@ func (c *Caretaker) plan(x *care) {
 		c.schedule(x, time.Time{})
 		return
 	case x.lifetime.Kind == TTL:
+		c.m.lives.wantClose(x.node, true)
 		c.schedule(x, now.Add(x.lifetime.TTL-c.idle(x, now)))
 		return
 	case x.lifetime.Kind == Owner && !c.ownerGone(x):
+		c.m.lives.wantClose(x.node, false)
 		return
 	}
+	c.m.lives.wantClose(x.node, true) // before it is asked whether it is open
 	if c.m.users.isOpen(x.node) {
 		x.state = CareInUse // its release is told
 		c.schedule(x, time.Time{})
@@ -315,6 +318,7 @@ func (c *Caretaker) drop(n NodeID) {
 		return
 	}
 	c.unwatch(x)
+	c.m.lives.wantClose(n, false)
 	c.schedule(x, time.Time{})
 	delete(c.cares, n)
 	if x.lifetime.Kind == Session {

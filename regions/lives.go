@@ -23,6 +23,7 @@ type lives struct {
 	wants    []want
 	known    map[string]struct{} // runs that have begun
 	begun    bool                // one of them, since it was last asked
+	closes   map[NodeID]struct{} // regions whose closing matters
 	anything chan struct{}       // holds one token while there is something
 	urgent   chan struct{}       // the same, where somebody waits
 }
@@ -60,7 +61,7 @@ type saying struct {
 }
 
 func newLives() *lives {
-	return &lives{said: map[NodeID]saying{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{},
+	return &lives{said: map[NodeID]saying{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{}, closes: map[NodeID]struct{}{},
 		known: map[string]struct{}{}, anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
 }
 
@@ -73,8 +74,29 @@ func offer(c chan struct{}) {
 	}
 }
 
-// changed asks to look at a region: it was closed.
-func (l *lives) changed(n NodeID) { l.note(n, note{}) }
+// closed asks to look at a region that was closed, if that matters.
+func (l *lives) closed(n NodeID) {
+	if !l.any.Load() {
+		return
+	}
+	l.mu.Lock()
+	_, matters := l.closes[n]
+	l.mu.Unlock()
+	if matters {
+		l.note(n, note{})
+	}
+}
+
+// wantClose says whether the closing of a region matters.
+func (l *lives) wantClose(n NodeID, wanted bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if wanted {
+		l.closes[n] = struct{}{}
+	} else {
+		delete(l.closes, n)
+	}
+}
 
 // named asks to look at a region that has another name, or another lifetime.
 func (l *lives) named(n NodeID, p Place) { l.note(n, note{named: true, place: p}) }

@@ -163,7 +163,7 @@ func (m *Manager) Released(node NodeID, access Access) {
 	if m.users.released(node, access&WriteAccess != 0) {
 		m.Forgotten(node)
 	}
-	m.lives.changed(node)
+	m.lives.closed(node)
 }
 
 // Forgotten takes note that the kernel does not know a node any more. One that is still open is dropped with its last

@@ -160,13 +160,17 @@ func (m *Manager) tellCrossings() {
 	for _, c := range m.accounts.Crossings() {
 		name, _ := m.whose(&accounts.Exceeded{Kind: c.Kind, ID: c.ID})
 		m.crossed(Crossing{Subject: name, What: c.What.String(), Limit: c.Limit, Used: c.Used, In: c.In})
-		reason := fmt.Sprintf("%s: %d %s are more than its soft limit of %d", name, c.Used, c.What, c.Limit)
-		if c.In > 0 {
-			reason = fmt.Sprintf("%s: %d %s, and as they grow now its limit of %d is reached in %s", name, c.Used, c.What, c.Limit,
-				c.In.Round(time.Second))
-		}
-		m.events.Add(events.Event{Kind: events.LimitWarning, Time: m.now(), Reason: reason})
+		m.events.Add(events.Event{Kind: events.LimitWarning, Time: m.now(), Reason: warning(name, &c)})
 	}
+}
+
+// warning says what a crossing is.
+func warning(whose string, c *accounts.Crossing) string {
+	if c.In > 0 {
+		return fmt.Sprintf("%s: %d of its limit of %d %s; it will be reached in %s if it goes on like this", whose, c.Used, c.Limit,
+			c.What, c.In.Round(time.Second))
+	}
+	return fmt.Sprintf("%s: %d %s are more than its soft limit of %d", whose, c.Used, c.What, c.Limit)
 }
 
 // longestThrottle is how long a request that grows a region is held back where it takes the last that is left. It is no

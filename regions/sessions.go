@@ -116,7 +116,7 @@ func (c *Caretaker) reviewSession(n NodeID, gone []WhoOwns) {
 	}
 }
 
-// used takes note that a region was used: its session was.
+// used takes note of what happened to a region: its session was used. Opens and closes are looked for at its deadline.
 func (c *Caretaker) used(region NodeID) {
 	if c.sessions == 0 {
 		return
@@ -141,6 +141,10 @@ func (c *Caretaker) settleSession(x *care) {
 	case x.gone:
 		why = fmt.Sprintf("its owner, %s, is gone", x.owner)
 	default:
+		used, inUse, err := c.m.usedBelow(context.Background(), x.node, true)
+		if used.After(x.seen) {
+			x.seen = used
+		}
 		if left := x.lifetime.TTL - now.Sub(x.seen); left > 0 {
 			if x.state == CareInUse {
 				x.state = CareCounting
@@ -148,7 +152,7 @@ func (c *Caretaker) settleSession(x *care) {
 			c.schedule(x, now.Add(left))
 			return
 		}
-		if c.m.anyInUse(x.node) {
+		if inUse > 0 || err != nil {
 			c.sums.Held++
 			x.state, x.seen = CareInUse, now
 			c.schedule(x, now.Add(x.lifetime.TTL))
@@ -173,17 +177,30 @@ func (c *Caretaker) settleSession(x *care) {
 	}
 }
 
-// anyInUse reports whether somebody has a region at or below a directory.
-func (m *Manager) anyInUse(dir NodeID) bool {
-	m.endMu.Lock() // who asks the kernel does so alone
-	defer m.endMu.Unlock()
-	err := m.Arena.Walk(context.Background(), dir, func(it Item) error {
-		if it.Attr.IsRegion() && (m.Busy(it.Attr.Node) || m.ender.Held([]NodeID{it.Attr.Node})[0]) {
-			return ErrHeld
+// usedBelow answers when a region at or below a directory was last opened or closed, as far as that is known, and how many
+// are in use. With ask the kernel is asked too, about those that are held without being open.
+func (m *Manager) usedBelow(ctx context.Context, dir NodeID, ask bool) (last time.Time, inUse int, err error) {
+	if ask {
+		m.endMu.Lock() // who asks the kernel does so alone
+		defer m.endMu.Unlock()
+	}
+	err = m.Arena.Walk(ctx, dir, func(it Item) error {
+		n := it.Attr.Node
+		if !it.Attr.IsRegion() {
+			return ctx.Err()
 		}
-		return nil
+		if t := m.books.lastUsed(n); !t.IsZero() && t.Add(time.Second).After(last) {
+			last = t.Add(time.Second) // it is kept in whole seconds
+		}
+		if m.Busy(n) || ask && m.ender.Held([]NodeID{n})[0] {
+			inUse++
+		}
+		return ctx.Err()
 	})
-	return err != nil
+	if errors.Is(err, Stale) || errors.Is(err, NotFound) {
+		err = nil // it went just now
+	}
+	return last, inUse, err
 }
 
 // EndTree takes a directory away with all that is in it. What somebody has lives on without a name. What is pinned, and
@@ -291,14 +308,13 @@ func (c *Caretaker) Sessions(ctx context.Context) ([]OpenSession, error) {
 		x := &all[i]
 		x.Path = c.m.Path(x.Node)
 		x.Use, _ = c.m.accounts.Account(accounts.OfDirectory, uint64(x.Node))
-		err := c.m.Arena.Walk(ctx, x.Node, func(it Item) error {
-			if it.Attr.IsRegion() && c.m.Busy(it.Attr.Node) {
-				x.InUse++
-			}
-			return ctx.Err()
-		})
-		if err != nil && !errors.Is(err, Stale) && !errors.Is(err, NotFound) {
+		used, inUse, err := c.m.usedBelow(ctx, x.Node, false)
+		if err != nil {
 			return nil, err
+		}
+		x.InUse = inUse
+		if used.After(x.LastUsed) {
+			x.LastUsed = used
 		}
 	}
 	slices.SortFunc(all, func(x, y OpenSession) int { return strings.Compare(x.Path, y.Path) })

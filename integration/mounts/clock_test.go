@@ -109,12 +109,12 @@ func TestClockStepsEndNothing(t *testing.T) {
 	needSuccessor(t)
 	m := serve(t, "--size=64M")
 	long := m.setLife(t, "long", "lifetime", "ttl=30m")
-	owned := m.setLife(t, "owned", "lifetime", "owner,grace=10m")
+	owned := m.setLife(t, "owned", "lifetime", "owner,grace=0")
+	waiting := m.setLife(t, "waiting", "lifetime", "last-user,grace=10m")
 	short := m.setLife(t, "short", "lifetime", "ttl=5s")
 	newFile(t, filepath.Join(long, "r"))
 	newFile(t, filepath.Join(owned, "mine"))
-	cmd := maker(t, fmt.Sprintf("echo > %s/orphan", owned))
-	killGroup(cmd)
+	newFile(t, filepath.Join(waiting, "closed"))
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	all.Add(1)
@@ -136,7 +136,7 @@ func TestClockStepsEndNothing(t *testing.T) {
 	if took := monotonic() - begun; took < 5*time.Second {
 		t.Errorf("it ended after %v", took)
 	}
-	for _, path := range []string{filepath.Join(long, "r"), filepath.Join(owned, "mine"), filepath.Join(owned, "orphan")} {
+	for _, path := range []string{filepath.Join(long, "r"), filepath.Join(owned, "mine"), filepath.Join(waiting, "closed")} {
 		if gone(path) {
 			t.Errorf("%s is gone", path)
 		}
