@@ -47,6 +47,10 @@ func TestLabelsAndRuns(t *testing.T) {
 	killGroup(first)
 	killGroup(second)
 	keeps(t, path("a"))
+	m.waitFor(t, "the end of its processes", func() bool {
+		r := shmfs(t, "gc", m.dir, "--runs", "--dry-run")
+		return r.code == exitOK && r.stdout == "a\n"
+	})
 	maker(t, run("3", "c"))
 	m.waitFor(t, "the end of run 1", func() bool { return gone(path("a")) })
 	if gone(path("c")) {
