@@ -5,6 +5,7 @@ package mounts
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -221,7 +222,8 @@ func openWhileEnding(path string) (uint64, error) {
 		return 0, fmt.Errorf("the name is of node %d, what is open of %d", named.Ino, st.Ino)
 	}
 	f.Close()
-	again, err := os.Open(path) // just when it ends
+	time.Sleep(rand.N(20 * time.Millisecond)) // it ends half that after it was closed
+	again, err := os.Open(path)
 	if err == nil {
 		err = again.Close()
 	}
