@@ -29,7 +29,9 @@ func TestDocumentation(t *testing.T) {
 
 // documentedKeys compares each section's table with what the file has.
 func documentedKeys(t *testing.T, text map[string]string) {
-	s := newStage(t, node(2, "x", 1))
+	x := node(2, "x", 1)
+	x.Record.Cgroup = "/job"
+	s := newStage(t, x)
 	s.front.Losses = []regions.Loss{{What: "w", Why: "y"}}
 	s.tree.Refusals().Add(refusal)
 	heads, _, _ := strings.Cut(s.read(t, "regions"), "\n")
@@ -44,10 +46,11 @@ func documentedKeys(t *testing.T, text map[string]string) {
 			keys["errors"] = append(keys["errors"], key)
 		}
 	}
-	for _, name := range []string{"limits", "usage/user"} {
-		for pair := range strings.SplitSeq(strings.TrimSpace(s.path(t, name)), " ") {
+	for _, name := range []string{"limits", "usage/cgroup"} {
+		section, _, _ := strings.Cut(name, "/")
+		for pair := range strings.FieldsSeq(s.path(t, name)) {
 			key, _, _ := strings.Cut(pair, "=")
-			keys[strings.TrimSuffix(name, "/user")] = append(keys[strings.TrimSuffix(name, "/user")], key)
+			keys[section] = append(keys[section], key)
 		}
 	}
 	for field := range reflect.TypeFor[Region]().Fields() {

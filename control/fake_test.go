@@ -118,6 +118,18 @@ func (c *fakeConfig) Set(key, value string) error {
 	return c.err
 }
 
+// fakeMemory knows the cgroup /job.
+type fakeMemory struct{ fs.NoMemoryReader }
+
+func (fakeMemory) Cgroup(path string) (fs.CgroupMemory, bool) {
+	p := fs.Pressure{Some10: 1.5, Full10: 0.25}
+	return fs.CgroupMemory{Path: path, Used: 300, Limit: regions.Unlimited, Pressure: &p}, path == "/job"
+}
+
+func (fakeMemory) Pressure() (fs.Pressure, bool) {
+	return fs.Pressure{Some10: 1.5, Some60: 2.25, Full10: 0.25, Full60: 0}, true
+}
+
 var (
 	day     = time.Date(2026, 3, 4, 5, 6, 7, 89, time.UTC)
 	started = time.Now().Add(-time.Hour)
@@ -151,7 +163,7 @@ func newStage(t testing.TB, items ...regions.Item) *stage {
 	if _, err := m.Adopt(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.tree = fs.NewTree(m, fs.Options{Control: s.files})
+	s.tree = fs.NewTree(m, fs.Options{Control: s.files, Memory: fakeMemory{}})
 	return s
 }
 

@@ -53,6 +53,9 @@ func (r *Region) appendJSON(b []byte) []byte {
 	b = appendID(append(b, `,"creator_pid":`...), r.CreatorPID)
 	b = appendID(append(b, `,"creator_uid":`...), r.CreatorUID)
 	b = appendID(append(b, `,"creator_gid":`...), r.CreatorGID)
+	if r.CreatorCgroup != "" {
+		b = appendText(append(b, `,"creator_cgroup":`...), r.CreatorCgroup)
+	}
 	return append(b, '}')
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/shmfs/shmfs/regions/accounts"
 )
 
-// limitsFile is `limits`: a line for the mount and for each directory, user, group or owner that has limits of its own;
+// limitsFile is `limits`: a line for the mount and for each directory, user, ... that has limits of its own;
 // and one change a write.
 type limitsFile struct{ d *directory }
 
@@ -37,7 +37,7 @@ func nameOf(m *regions.Manager, s *accounts.State) string {
 	case accounts.OfDirectory:
 		return m.Path(regions.NodeID(s.ID))
 	}
-	return strconv.FormatUint(s.ID, 10)
+	return accounts.Subject{Kind: s.Kind, ID: s.ID, Name: s.Name}.Text()
 }
 
 func writeLimits(p *pairs, name string, s *accounts.State, now time.Time) {
@@ -57,6 +57,7 @@ func writeLimits(p *pairs, name string, s *accounts.State, now time.Time) {
 	p.add("throttle", maxOr(l.Throttle))
 	p.add("writes", regions.FormatWrites(s.Settings.Writes))
 	p.add("overcommit", regions.FormatOvercommit(s.Settings.Overcommit))
+	p.add("pages", regions.FormatPages(s.Settings.Pages))
 	p.add("promised", strconv.FormatInt(s.Used.Bytes, 10))
 	p.add("reserved", strconv.FormatInt(s.Kept, 10))
 	p.add("promised_regions", strconv.FormatInt(s.Used.Regions, 10))
@@ -101,55 +102,72 @@ func (f limitsFile) write(line string) error {
 	word, rest, _ := strings.Cut(line, " ")
 	kind, ok := accounts.ParseKind(word)
 	if !ok {
-		return fmt.Errorf("no subject is called %q: want mount, directory, user, group or owner: %w", word, regions.Invalid)
+		return fmt.Errorf("no subject is called %q: want %s: %w", word, subjectNames(), regions.Invalid)
 	}
-	m, id := f.d.sources.Tree().Arena(), uint64(0)
+	m, of := f.d.sources.Tree().Arena(), accounts.Subject{}
 	if kind != accounts.Mount {
 		name, after, err := cutWord(strings.TrimSpace(rest))
 		if err != nil {
 			return fmt.Errorf("%w: %w", err, regions.Invalid)
 		}
 		rest = after
-		if id, err = idOf(m, kind, name); err != nil {
+		if of, err = subjectOf(m, kind, name); err != nil {
 			return err
 		}
 	}
-	return setLimit(m, kind, id, strings.TrimSpace(rest))
+	return setLimit(m, of, strings.TrimSpace(rest))
 }
 
-// idOf answers a directory's node, or a user's, group's or process's number.
-func idOf(m *regions.Manager, kind accounts.Kind, name string) (uint64, error) {
+// subjectNames lists what a line can begin with.
+func subjectNames() string {
+	names := []string{accounts.Mount.String(), accounts.OfDirectory.String()}
+	for _, k := range accounts.SubjectKinds() {
+		names = append(names, k.String())
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// subjectOf answers whose account a name means.
+func subjectOf(m *regions.Manager, kind accounts.Kind, name string) (accounts.Subject, error) {
 	if kind != accounts.OfDirectory {
-		n, err := strconv.ParseUint(name, 10, 32)
+		x, err := accounts.ParseSubject(kind, name)
 		if err != nil {
-			return 0, fmt.Errorf("%s %q: want a number: %w", kind, name, regions.Invalid)
+			return x, fmt.Errorf("%w: %w", err, regions.Invalid)
 		}
-		return n, nil
+		return x, nil
 	}
 	a, err := find(m, strings.Trim(name, "/"))
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("directory %q: %w", name, err)
+		return accounts.Subject{}, fmt.Errorf("directory %q: %w", name, err)
 	case !a.IsDir():
-		return 0, fmt.Errorf("%q: %w", name, regions.NotDir)
+		return accounts.Subject{}, fmt.Errorf("%q: %w", name, regions.NotDir)
 	}
-	return uint64(a.Node), nil
+	return accounts.Subject{Kind: kind, ID: uint64(a.Node)}, nil
 }
 
 // setLimit sets limits, or one of the other settings of a directory.
-func setLimit(m *regions.Manager, kind accounts.Kind, id uint64, text string) error {
+func setLimit(m *regions.Manager, of accounts.Subject, text string) error {
 	key, value, _ := strings.Cut(text, "=")
-	attribute := map[string]string{"writes": regions.WritesXattr, "overcommit": regions.OvercommitXattr}[key]
-	if attribute == "" {
-		return m.SetLimits(kind, id, text)
+	if key == "reserve" && (value == "now" || value == "later") {
+		key = "pages" // of what is reserved by fallocate
 	}
-	if kind != accounts.OfDirectory {
+	attribute := map[string]string{
+		"writes": regions.WritesXattr, "overcommit": regions.OvercommitXattr, "pages": regions.PagesXattr,
+	}[key]
+	if attribute == "" {
+		return m.SetLimits(of, text)
+	}
+	if of.Kind == accounts.Mount && key == "pages" {
+		of.ID = uint64(regions.RootNode)
+	} else if of.Kind != accounts.OfDirectory {
 		return fmt.Errorf("%s is set for a directory, or for all with %s=%s > .ctl/config: %w", key, key, value, regions.Invalid)
 	}
 	if value != "inherit" {
-		return m.Setxattr(regions.NodeID(id), attribute, []byte(value), 0)
+		return m.Setxattr(regions.NodeID(of.ID), attribute, []byte(value), 0)
 	}
-	if err := m.Removexattr(regions.NodeID(id), attribute); err != nil && !errors.Is(err, regions.NoData) {
+	if err := m.Removexattr(regions.NodeID(of.ID), attribute); err != nil && !errors.Is(err, regions.NoData) {
 		return err
 	}
 	return nil
@@ -157,7 +175,7 @@ func setLimit(m *regions.Manager, kind accounts.Kind, id uint64, text string) er
 
 // Limit is a line of `limits`. No limit is regions.Unlimited.
 type Limit struct {
-	Subject         string `json:"subject"` // mount, directory, user, group, owner
+	Subject         string `json:"subject"` // mount, directory, user, group, owner, cgroup
 	Name            string `json:"name"`    // a path, or a number; "" for the mount
 	Bytes           int64  `json:"bytes"`
 	Regions         int64  `json:"regions"`
@@ -169,6 +187,7 @@ type Limit struct {
 	Throttle        int64  `json:"throttle"`   // percent of bytes
 	Writes          string `json:"writes"`     // auto, strict, fast, inherit
 	Overcommit      string `json:"overcommit"` // true, false, inherit
+	Pages           string `json:"pages"`      // now, later, inherit
 	Promised        int64  `json:"promised"`
 	Reserved        int64  `json:"reserved"` // below it, and not used
 	PromisedRegions int64  `json:"promised_regions"`
@@ -186,7 +205,7 @@ func ReadLimits(r io.Reader) ([]Limit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
 		}
-		x := Limit{Subject: p["subject"], Name: p["name"], Writes: p["writes"], Overcommit: p["overcommit"]}
+		x := Limit{Subject: p["subject"], Name: p["name"], Writes: p["writes"], Overcommit: p["overcommit"], Pages: p["pages"]}
 		err = numbers(p, map[string]*int64{
 			"bytes": &x.Bytes, "regions": &x.Regions, "nodes": &x.Nodes, "largest": &x.Largest, "soft_bytes": &x.SoftBytes,
 			"soft_regions": &x.SoftRegions, "reserve": &x.Reserve, "throttle": &x.Throttle, "promised": &x.Promised, "reserved": &x.Reserved,

@@ -28,7 +28,8 @@ func TestLimitsAreWritten(t *testing.T) {
 	s, f := limited(t)
 	for _, command := range []string{
 		"mount regions=10,soft_bytes=1K\n", `directory "a b" bytes=2G`, `directory "a b" regions=3`, `directory "/a b/" writes=strict`,
-		`directory "a b" overcommit=false`, "user 1000 5K", "group 7 regions=1", "owner 4711 largest=9", "user 1000 bytes=max",
+		`directory "a b" overcommit=false`, `directory "a b" reserve=now`, "user 1000 5K", "group 7 regions=1", "owner 4711 largest=9",
+		"cgroup /system.slice/a.service bytes=1G", `cgroup "/a b" regions=2`, "user 1000 bytes=max",
 	} {
 		if err := f.Write(t.Context(), fs.Caller{}, []byte(command)); err != nil {
 			t.Errorf("%s: %v", command, err)
@@ -45,13 +46,17 @@ func TestLimitsAreWritten(t *testing.T) {
 	const none = regions.Unlimited
 	want := []Limit{
 		{Subject: "mount", Bytes: none, Regions: 10, Nodes: none, Largest: none, SoftBytes: 1024, SoftRegions: none,
-			Throttle: none, Writes: "inherit", Overcommit: "inherit", PromisedRegions: 1, PromisedNodes: 2},
+			Throttle: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit", PromisedRegions: 1, PromisedNodes: 2},
 		{Subject: "directory", Name: "a b", Bytes: 2 << 30, Regions: 3, Nodes: none, Largest: none, SoftBytes: none,
-			SoftRegions: none, Throttle: none, Writes: "strict", Overcommit: "false"},
+			SoftRegions: none, Throttle: none, Writes: "strict", Overcommit: "false", Pages: "now"},
 		{Subject: "group", Name: "7", Bytes: none, Regions: 1, Nodes: none, Largest: none, SoftBytes: none, SoftRegions: none,
-			Throttle: none, Writes: "inherit", Overcommit: "inherit"},
+			Throttle: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
 		{Subject: "owner", Name: "4711", Bytes: none, Regions: none, Nodes: none, Largest: 9, SoftBytes: none,
-			SoftRegions: none, Throttle: none, Writes: "inherit", Overcommit: "inherit"},
+			SoftRegions: none, Throttle: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
+		{Subject: "cgroup", Name: "/a b", Bytes: none, Regions: 2, Nodes: none, Largest: none, SoftBytes: none,
+			SoftRegions: none, Throttle: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
+		{Subject: "cgroup", Name: "/system.slice/a.service", Bytes: 1 << 30, Regions: none, Nodes: none, Largest: none,
+			SoftBytes: none, SoftRegions: none, Throttle: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
 	}
 	if len(all) != len(want) {
 		t.Fatalf("got %d lines:\n%s", len(all), text)
@@ -65,7 +70,8 @@ func TestLimitsAreWritten(t *testing.T) {
 	if got := s.path(t, "usage/user"); got != "name=7 promised=0 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=0 peak_regions=1 limit_bytes=max limit_regions=max rate=0 full_in=max\n" {
 		t.Errorf("usage: %s", got)
 	}
-	for _, command := range []string{`directory "a b" writes=inherit`, `directory "a b" writes=inherit`, `directory "a b" overcommit=inherit`,
+	for _, command := range []string{`directory "a b" writes=inherit`, `directory "a b" writes=inherit`, `directory "a b" overcommit=inherit`, `directory "a b" pages=inherit`,
+		"mount pages=now", "mount reserve=later", "mount pages=inherit",
 		`directory "a b" bytes=max regions=max`, `directory "a b" bytes=max`} {
 		if err := f.Write(t.Context(), fs.Caller{}, []byte(command)); err != nil {
 			t.Errorf("%s: %v", command, err)
@@ -79,7 +85,7 @@ func TestLimitsAreWritten(t *testing.T) {
 func TestLimitsAreRefused(t *testing.T) {
 	_, f := limited(t)
 	for command, want := range map[string]string{
-		"":                           "want mount, directory, user, group or owner",
+		"":                           "want mount, directory, user, group, owner or cgroup",
 		"everybody bytes=1":          `no subject is called "everybody"`,
 		"mount":                      "want a size such as 2G",
 		"mount bytes=1G":             "the bytes of the mount are its size",
@@ -89,9 +95,13 @@ func TestLimitsAreRefused(t *testing.T) {
 		"directory r bytes=1":        "not a directory",
 		`directory "a b bytes=1`:     "a quote that does not end",
 		`directory "a b" writes=no`:  `writes "no"`,
+		`directory "a b" pages=no`:   `pages "no"`,
+		"user 7 pages=now":           "is set for a directory",
 		`directory "a b" colour=red`: `"colour" is no limit`,
 		"user alice bytes=1":         `user "alice": want a number`,
 		"user 7 reserve=1":           "reserve, nodes and throttle are for directories",
+		"cgroup a bytes=1":           `"a": want a path`,
+		"cgroup /a/../b bytes=1":     "want a path",
 		"mount regions=1\nmount 2":   "more than one line",
 	} {
 		err := f.Write(t.Context(), fs.Caller{}, []byte(command))
@@ -111,4 +121,25 @@ func FuzzReadLimits(f *testing.F) {
 		}
 		ReadUsage(strings.NewReader(text))
 	})
+}
+
+func TestUsageOfCgroups(t *testing.T) {
+	a, b := node(2, "a", 4096), node(3, "b", 1)
+	a.Record.Cgroup, b.Record.Cgroup = "/job", "/job/a b"
+	text := newStage(t, a, b).path(t, "usage/cgroup")
+	all, err := ReadUsage(strings.NewReader(text))
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	job, below := all[1], all[2]
+	if all[0].Name != "/" || job.Name != "/job" || below.Name != "/job/a b" || job.Promised != 8192 || below.Promised != 4096 {
+		t.Errorf("got\n%s", text)
+	}
+	if job.MemoryUsed == nil || *job.MemoryUsed != 300 || *job.MemoryLimit != regions.Unlimited || *job.MemoryPressureSome != 1.5 ||
+		*job.MemoryPressureFull != 0.25 {
+		t.Errorf("memory: got %+v\n%s", job, text)
+	}
+	if below.MemoryUsed != nil || below.MemoryPressureSome != nil {
+		t.Errorf("memory of one that the system does not tell of: got\n%s", text)
+	}
 }

@@ -62,6 +62,7 @@ func TestRegionsJSONIsWhatTheLibraryWrites(t *testing.T) {
 	full := Region{
 		ID: "1", Path: "a/b c", Node: "2", Inode: 3, Size: 4, Resident: 5, Mode: "6", UID: 7, GID: 8, Links: 9, Opens: 10,
 		Writers: 11, InUse: true, Created: day, LastUsed: day, CreatorPID: 12, CreatorUID: 13, CreatorGID: 14,
+		CreatorCgroup: "/a b",
 	}
 	for _, path := range []string{"a/b c", "", `"\\`, "\u2028\x00\n\t", "größe"} {
 		full.Path = path

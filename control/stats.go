@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,9 @@ func (d *directory) stats(context.Context, url.Values) ([]byte, error) {
 	d.serverStats(&f)
 	arenaStats(&f, tree.Arena(), use, physical)
 	careStats(&f, d.sources.Caretaker.Sums())
+	if p, ok := tree.Memory().Pressure(); ok {
+		pressureStats(&f, &p)
+	}
 	for op := range fs.NumOps {
 		operationStats(&f, op, tree.Operations().Latency(op))
 	}
@@ -64,6 +68,7 @@ func arenaStats(f *flat, m *regions.Manager, use, physical regions.Usage) {
 	f.int("promised_bytes", promised.Used.Bytes)
 	f.int("reserved_bytes", promised.Kept)
 	f.int("unlinked_bytes", promised.Used.Unlinked)
+	f.int("copied_bytes", promised.Used.Copies)
 	f.int("promised_peak_bytes", promised.Peak.Bytes)
 	f.uint("resident_bytes", physical.BytesUsed)
 	f.int("regions_in_use", int64(inUse))
@@ -88,6 +93,16 @@ func careStats(f *flat, s regions.CareSums) {
 	f.uint("gc_held_total", s.Held)
 	f.uint("gc_failed_total", s.Failed)
 }
+
+// pressureStats are there only where the system tells.
+func pressureStats(f *flat, p *fs.Pressure) {
+	f.text("memory_pressure_some_avg10", percent(p.Some10))
+	f.text("memory_pressure_some_avg60", percent(p.Some60))
+	f.text("memory_pressure_full_avg10", percent(p.Full10))
+	f.text("memory_pressure_full_avg60", percent(p.Full60))
+}
+
+func percent(x float64) string { return strconv.FormatFloat(x, 'f', 2, 64) }
 
 func operationStats(f *flat, op fs.Op, l fs.Latency) {
 	key := "operations_" + op.String()

@@ -32,7 +32,8 @@ func TestStats(t *testing.T) {
 		"arena_used_bytes": "8192", "arena_nodes": "max", "arena_nodes_used": "5",
 		"operations_create_total": "2", "operations_create_seconds_sum": "0.002", "operations_create_max_seconds": "0.0015",
 		"operations_unlink_total": "0", "operations_unlink_p99_seconds": "0",
-		"errors_ENOSPC_total": "1", "errors_EIO_total": "0",
+		"memory_pressure_some_avg10": "1.50", "memory_pressure_some_avg60": "2.25", "memory_pressure_full_avg10": "0.25",
+		"memory_pressure_full_avg60": "0.00", "errors_ENOSPC_total": "1", "errors_EIO_total": "0",
 	} {
 		if got := f.Text(key); got != want {
 			t.Errorf("%s: got %q, want %q", key, got, want)

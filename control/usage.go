@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/shmfs/shmfs/fs"
+	"github.com/shmfs/shmfs/regions"
 	"github.com/shmfs/shmfs/regions/accounts"
 )
 
@@ -16,7 +17,7 @@ import (
 const usageName = "usage"
 
 // usageKinds are its files.
-var usageKinds = []accounts.Kind{accounts.OfDirectory, accounts.OfUser, accounts.OfGroup, accounts.OfOwner}
+var usageKinds = append([]accounts.Kind{accounts.OfDirectory}, accounts.SubjectKinds()...)
 
 // usageDir is `usage`: a file a kind of subject, in which each one that holds something has a line.
 type usageDir struct{ d *directory }
@@ -55,6 +56,10 @@ func (u usageFile) Snapshot(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 		writeUsage(&p, nameOf(m, &s), &s, now)
+		if u.kind == accounts.OfCgroup {
+			writeMemory(&p, u.d.sources.Tree().Memory(), s.Name)
+		}
+		p.end()
 	}
 	return p.b, nil
 }
@@ -74,7 +79,24 @@ func writeUsage(p *pairs, name string, s *accounts.State, now time.Time) {
 	p.add("limit_bytes", maxOr(s.Settings.Bytes))
 	p.add("limit_regions", maxOr(s.Settings.Regions))
 	writeGrowth(p, s, now)
-	p.end()
+}
+
+// writeMemory adds what the system tells of a cgroup's memory.
+func writeMemory(p *pairs, m fs.MemoryReader, cgroup string) {
+	g, ok := m.Cgroup(cgroup)
+	if !ok {
+		return
+	}
+	p.add("memory_used", strconv.FormatInt(g.Used, 10))
+	limit := "max"
+	if g.Limit != regions.Unlimited {
+		limit = strconv.FormatInt(g.Limit, 10)
+	}
+	p.add("memory_limit", limit)
+	if g.Pressure != nil {
+		p.add("memory_pressure_some_avg10", percent(g.Pressure.Some10))
+		p.add("memory_pressure_full_avg10", percent(g.Pressure.Full10))
+	}
 }
 
 // Usage is a line of one of the files of `usage`.
@@ -92,6 +114,12 @@ type Usage struct {
 	LimitRegions int64  `json:"limit_regions"`
 	Rate         int64  `json:"rate"`    // of what is promised, in bytes a second
 	FullIn       int64  `json:"full_in"` // seconds until a limit is reached at that rate; regions.Unlimited for never
+	// Of a cgroup, where the system tells: its memory in bytes, regions.Unlimited for no limit, and how much of the last
+	// ten seconds some or all of its programs waited for memory, in percent.
+	MemoryUsed         *int64   `json:"memory_used,omitempty"`
+	MemoryLimit        *int64   `json:"memory_limit,omitempty"`
+	MemoryPressureSome *float64 `json:"memory_pressure_some_avg10,omitempty"`
+	MemoryPressureFull *float64 `json:"memory_pressure_full_avg10,omitempty"`
 }
 
 // ReadUsage reads one of the files of `usage`.
@@ -109,10 +137,39 @@ func ReadUsage(r io.Reader) ([]Usage, error) {
 			"regions": &x.Regions, "nodes": &x.Nodes, "peak_promised": &x.PeakPromised, "peak_regions": &x.PeakRegions,
 			"limit_bytes": &x.LimitBytes, "limit_regions": &x.LimitRegions, "rate": &x.Rate, "full_in": &x.FullIn,
 		})
+		if err == nil {
+			err = x.readMemory(p)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
 		}
 		all = append(all, x)
 	}
 	return all, lines.Err()
+}
+
+// readMemory reads the keys that are not always there.
+func (u *Usage) readMemory(p map[string]string) error {
+	for key, into := range map[string]**int64{"memory_used": &u.MemoryUsed, "memory_limit": &u.MemoryLimit} {
+		if p[key] == "" {
+			continue
+		}
+		*into = new(int64)
+		if err := numbers(p, map[string]*int64{key: *into}); err != nil {
+			return err
+		}
+	}
+	for key, into := range map[string]**float64{
+		"memory_pressure_some_avg10": &u.MemoryPressureSome, "memory_pressure_full_avg10": &u.MemoryPressureFull,
+	} {
+		if p[key] == "" {
+			continue
+		}
+		x, err := strconv.ParseFloat(p[key], 64)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		*into = &x
+	}
+	return nil
 }

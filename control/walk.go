@@ -13,25 +13,26 @@ import (
 
 // Region is one region, as regions.json has it.
 type Region struct {
-	ID         string    `json:"id"` // 16 hexadecimal digits; "" for one that shmfs did not make
-	Path       string    `json:"path"`
-	PathBase64 []byte    `json:"path_base64,omitempty"` // the path's bytes, where they are not UTF-8
-	Node       string    `json:"node"`                  // inode generation and number in the arena
-	Inode      uint64    `json:"inode"`
-	Size       int64     `json:"size"`
-	Resident   int64     `json:"resident"` // bytes of memory
-	Mode       string    `json:"mode"`     // octal
-	UID        uint32    `json:"uid"`
-	GID        uint32    `json:"gid"`
-	Links      uint32    `json:"links"`
-	Opens      int       `json:"opens"` // descriptors, of which writers were opened for writing
-	Writers    int       `json:"writers"`
-	InUse      bool      `json:"in_use"` // open or mapped
-	Created    time.Time `json:"created,omitzero"`
-	LastUsed   time.Time `json:"last_used,omitzero"`
-	CreatorPID uint32    `json:"creator_pid"` // 0 if it could not be named
-	CreatorUID uint32    `json:"creator_uid"`
-	CreatorGID uint32    `json:"creator_gid"`
+	ID            string    `json:"id"` // 16 hexadecimal digits; "" for one that shmfs did not make
+	Path          string    `json:"path"`
+	PathBase64    []byte    `json:"path_base64,omitempty"` // the path's bytes, where they are not UTF-8
+	Node          string    `json:"node"`                  // inode generation and number in the arena
+	Inode         uint64    `json:"inode"`
+	Size          int64     `json:"size"`
+	Resident      int64     `json:"resident"` // bytes of memory
+	Mode          string    `json:"mode"`     // octal
+	UID           uint32    `json:"uid"`
+	GID           uint32    `json:"gid"`
+	Links         uint32    `json:"links"`
+	Opens         int       `json:"opens"` // descriptors, of which writers were opened for writing
+	Writers       int       `json:"writers"`
+	InUse         bool      `json:"in_use"` // open or mapped
+	Created       time.Time `json:"created,omitzero"`
+	LastUsed      time.Time `json:"last_used,omitzero"`
+	CreatorPID    uint32    `json:"creator_pid"` // 0 if it could not be named
+	CreatorUID    uint32    `json:"creator_uid"`
+	CreatorGID    uint32    `json:"creator_gid"`
+	CreatorCgroup string    `json:"creator_cgroup,omitempty"` // its path
 }
 
 // eachRegion calls fn for every region at or below the query's prefix, once for each, by the first of its names that
@@ -113,6 +114,7 @@ func (d *directory) region(it *regions.Item) Region {
 	if rec := it.Record; rec.ID != 0 {
 		r.ID, r.Created = rec.ID.String(), rec.Created.UTC()
 		r.CreatorPID, r.CreatorUID, r.CreatorGID = rec.PID, rec.UID, rec.GID
+		r.CreatorCgroup = rec.Cgroup
 	}
 	return r
 }

@@ -20,6 +20,8 @@ type Refused struct {
 	Code    regions.Code
 	Reason  string
 	Remedy  string
+
+	most func() string // adds to the reason when somebody reads it; nil for nothing
 }
 
 // Refusals keeps the last refusals.
@@ -40,8 +42,39 @@ func (r *Refusals) Add(x Refused) {
 	r.ring[x.Seq%refusalsKept] = x
 }
 
-// Last answers what is kept, oldest first.
+// Last answers what is kept, oldest first, and who holds the most of what was full: as it is when a refusal is first read.
 func (r *Refusals) Last() []Refused {
+	all := r.kept()
+	told := map[string]string{} // by reason: many are refused by the same limit
+	for i := range all {
+		x := &all[i]
+		if x.most == nil {
+			continue
+		}
+		text, ok := told[x.Reason]
+		if !ok {
+			text = x.most()
+			told[x.Reason] = text
+		}
+		r.complete(x, text)
+	}
+	return all
+}
+
+// complete adds to a reason, here and in what is kept.
+func (r *Refusals) complete(x *Refused, text string) {
+	if text != "" {
+		x.Reason += "; " + text
+	}
+	x.most = nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if kept := &r.ring[x.Seq%refusalsKept]; kept.Seq == x.Seq && kept.most != nil {
+		kept.Reason, kept.most = x.Reason, nil
+	}
+}
+
+func (r *Refusals) kept() []Refused {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	first := uint64(1)
@@ -79,7 +112,7 @@ func (x *Refused) describe(err error) bool {
 	x.Reason, x.Remedy = e.reason, e.remedy
 	var r *regions.Refusal
 	if errors.As(err, &r) {
-		x.Reason, x.Remedy = r.Reason, r.Remedy
+		x.Reason, x.Remedy, x.most = r.Reason, r.Remedy, r.Most
 		return true
 	}
 	if refusal && x.Code == regions.IO {

@@ -90,6 +90,34 @@ func TestDoneTellsWhoAndWhere(t *testing.T) {
 	}
 }
 
+// tight is a system where the cgroup above every one has a limit.
+type tight struct{ fs.NoMemoryReader }
+
+func (tight) Tightest(path string) (fs.CgroupMemory, bool) {
+	return fs.CgroupMemory{Path: "/above" + path, Used: 3 << 20, Limit: 4 << 20}, true
+}
+
+func TestDoneTellsOfTheCallersMemory(t *testing.T) {
+	tree := newTree(fs.Options{Memory: tight{}, CgroupOf: func(tid uint32) string {
+		if tid == 7 {
+			return "/job"
+		}
+		return ""
+	}})
+	refused := func(code regions.Code) error { return &regions.Refusal{Code: code, Reason: "full", Remedy: "less"} }
+	const told = "full; the caller's cgroup /above/job has 3.0M of its 4.0M of memory in use"
+	for i, x := range []struct {
+		pid  uint32
+		code regions.Code
+		want string
+	}{{7, regions.Quota, told}, {7, regions.NoSpace, told}, {7, regions.Invalid, "full"}, {8, regions.Quota, "full"}} {
+		tree.Done(fs.OpSetattr, time.Now(), fs.Caller{PID: x.pid}, regions.RootNode, "f", refused(x.code))
+		if got := tree.Refusals().Last()[i].Reason; got != x.want {
+			t.Errorf("%+v: got %q", x, got)
+		}
+	}
+}
+
 func TestDoneOfUnknownProcess(t *testing.T) {
 	tree := newTree(fs.Options{})
 	for _, pid := range []uint32{0, 1 << 30} {

@@ -29,6 +29,8 @@ type Tree struct {
 	refusals Refusals
 
 	processOf func(tid uint32) (pid uint32)
+	cgroupOf  func(tid uint32) (path string)
+	memory    MemoryReader
 }
 
 // Options are what a Tree needs beside its arena.
@@ -39,6 +41,10 @@ type Options struct {
 	Owner uint32
 	// ProcessOf names the process of a thread while it waits for an answer; 0 if it cannot. Nil: the thread itself.
 	ProcessOf func(tid uint32) uint32
+	// CgroupOf names the cgroup of a thread while it waits for an answer, by its path; "" if it cannot. Nil: it cannot.
+	CgroupOf func(tid uint32) string
+	// Memory tells what the system knows of memory; nil for nothing.
+	Memory MemoryReader
 	// Handles numbers open handles, and may outlive the tree: see [Tree.Restore]. Nil: they are counted up.
 	Handles HandleBook
 	// Counters are OperationCells numbers that outlive the tree; nil for some that do not.
@@ -47,9 +53,15 @@ type Options struct {
 
 // NewTree makes a tree of an arena.
 func NewTree(arena *regions.Manager, o Options) *Tree {
-	t := &Tree{arena: arena, processOf: o.ProcessOf, ops: NewOperations(o.Counters)}
+	t := &Tree{arena: arena, processOf: o.ProcessOf, cgroupOf: o.CgroupOf, memory: o.Memory, ops: NewOperations(o.Counters)}
 	if t.processOf == nil {
 		t.processOf = func(tid uint32) uint32 { return tid }
+	}
+	if t.cgroupOf == nil {
+		t.cgroupOf = func(uint32) string { return "" }
+	}
+	if t.memory == nil {
+		t.memory = NoMemoryReader{}
 	}
 	t.virtual = newVirtuals(o.Control, o.Owner)
 	t.handles.open = make(map[uint64]*handle)
@@ -87,6 +99,7 @@ func (t *Tree) refuse(op Op, c Caller, node regions.NodeID, name string, err err
 	if x.Code == regions.NoSpace && !errors.As(err, &told) {
 		t.describeFull(&x)
 	}
+	t.describeMemory(&x)
 	x.Path = strings.TrimPrefix(t.Path(node)+"/"+name, "/")
 	x.Path = strings.TrimSuffix(x.Path, "/")
 	x.Process = commandOf(c.PID)

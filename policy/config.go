@@ -23,6 +23,7 @@ import (
 
 // Config is everything that a mount takes. It is comparable.
 type Config struct {
+	MemoryMax  Size // what Size may be at most; regions.Unlimited for as much as is said
 	Size       Size
 	Inodes     int64 // nodes that fit in; InodesAuto or regions.Unlimited too
 	Huge       Huge
@@ -40,7 +41,9 @@ type Config struct {
 	UserLimit  string // of each user, as regions.ParseLimits reads it
 	GroupLimit string
 	OwnerLimit string
-	// DirectoryLimit is what directories may hold that have no limits of their own, as ParseDirectoryLimits reads it.
+	// CgroupLimit is what cgroups may hold that have no limits of their own, as ParsePatterns reads it.
+	CgroupLimit string
+	// DirectoryLimit is what directories may hold that have no limits of their own, as ParsePatterns reads it.
 	DirectoryLimit string
 
 	Guard       regions.Guard // where no directory says it
@@ -134,6 +137,7 @@ func (c Choice) Or(open bool) bool {
 // Default is the configuration of who says nothing: half of the memory, as tmpfs gives.
 func Default() Config {
 	return Config{
+		MemoryMax:  Size{Percent: 100},
 		Size:       Size{Percent: 50},
 		Inodes:     InodesAuto,
 		Huge:       HugeWithinSize,
@@ -149,6 +153,7 @@ func Default() Config {
 		GroupLimit: NoLimit,
 		OwnerLimit: NoLimit,
 
+		CgroupLimit:    NoLimit,
 		DirectoryLimit: NoLimit,
 
 		History:   regions.UsualHistory,
@@ -178,6 +183,24 @@ func (c *Config) conflicts() Problems {
 		return Problems{{Key: "keep", Message: "keep and ephemeral contradict each other: an ephemeral arena cannot be kept"}}
 	}
 	return nil
+}
+
+// Fits refuses a size that is more than memory_max allows on a machine with that much memory, in bytes.
+func (c *Config) Fits(totalRAM int64) error {
+	size, most := c.Size.Of(totalRAM), c.MemoryMax.Of(totalRAM)
+	if size <= most {
+		return nil
+	}
+	figures := func(s Size, bytes int64) string {
+		if s.Percent == 0 {
+			return s.String()
+		}
+		return fmt.Sprintf("%s (%s)", s, regions.FormatSize(bytes))
+	}
+	return &regions.Refusal{Code: regions.Invalid,
+		Reason: fmt.Sprintf("size %s is more than memory_max allows, %s of the %s of this machine", figures(c.Size, size),
+			figures(c.MemoryMax, most), regions.FormatSize(totalRAM)),
+		Remedy: "ask for less, or allow more: memory_max=200%, or max for whatever is asked"}
 }
 
 // Warnings answers what is allowed and probably not meant, a line each. totalRAM is the machine's memory in bytes.

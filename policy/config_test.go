@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -150,6 +151,26 @@ func TestWarnings(t *testing.T) {
 		got := strings.Join(c.Warnings(ram), "\n")
 		if want == "" && got != "" || !strings.HasPrefix(got, want) {
 			t.Errorf("%s: got %q, want %q", size, got, want)
+		}
+	}
+}
+
+func TestFits(t *testing.T) {
+	const ram = 4 << 30
+	for _, x := range []struct{ most, size, want string }{
+		{"100%", "4G", ""}, {"100%", "100%", ""}, {"90%", "90%", ""}, {"max", "max", ""}, {"max", "900T", ""}, {"8G", "200%", ""},
+		{"100%", "4097M", "size 4097M is more than memory_max allows, 100% (4.0G) of the 4.0G of this machine"},
+		{"90%", "91%", "size 91% (3.6G) is more than memory_max allows, 90% (3.6G) of"},
+		{"100%", "max", "size max is more than"}, {"2G", "50%", ""}, {"2G", "51%", "more than memory_max allows, 2G of the 4.0G"},
+	} {
+		c := Default()
+		if err := errors.Join(c.Set("memory_max", x.most), c.Set("size", x.size)); err != nil {
+			t.Fatal(err)
+		}
+		err := c.Fits(ram)
+		var r *regions.Refusal
+		if x.want == "" && err != nil || x.want != "" && (!errors.As(err, &r) || !strings.Contains(r.Reason, x.want) || r.Remedy == "") {
+			t.Errorf("size %s with memory_max %s: got %v, want %q", x.size, x.most, err, x.want)
 		}
 	}
 }

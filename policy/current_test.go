@@ -39,7 +39,7 @@ func TestCurrentRefusesWithAReasonAndARemedy(t *testing.T) {
 		return nil
 	})
 	for _, c := range []struct{ key, value, reason, remedy string }{
-		{"mode", "0700", "mode cannot change while mounted", "mount again; keys that can change while mounted: size, inodes"},
+		{"mode", "0700", "mode cannot change while mounted", "mount again; keys that can change while mounted: memory_max, size, inodes"},
 		{"mode", "rwx", `mode "rwx": want octal`, "mode takes 1777, 0700"},
 		{"nr_inodes", "-1", `inodes "-1"`, "inodes takes auto"},
 		{"sizes", "1G", "did you mean size?", "size, inodes, writes, overcommit, user_limit"},

@@ -8,18 +8,18 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// DirectoryLimit is what the directories may hold whose path fits a pattern.
-type DirectoryLimit struct {
-	Pattern string // as path.Match has it, from the root of the mount: tenants/*
+// PatternLimit is what those may hold whose path fits a pattern: directories, or cgroups.
+type PatternLimit struct {
+	Pattern string // as path.Match has it, from the root on: tenants/*
 	Limits  regions.Limits
 }
 
-// ParseDirectoryLimits reads PATTERN:LIMIT, with | between several. Max is none.
-func ParseDirectoryLimits(s string) ([]DirectoryLimit, error) {
+// ParsePatterns reads PATTERN:LIMIT, with | between several. Max is none.
+func ParsePatterns(s string) ([]PatternLimit, error) {
 	if s == NoLimit {
 		return nil, nil
 	}
-	var all []DirectoryLimit
+	var all []PatternLimit
 	for one := range strings.SplitSeq(s, "|") {
 		i := strings.LastIndexByte(one, ':')
 		if i < 0 {
@@ -34,15 +34,15 @@ func ParseDirectoryLimits(s string) ([]DirectoryLimit, error) {
 			return nil, err
 		}
 		if l.Reserve != 0 {
-			return nil, fmt.Errorf("%q: a reservation is made for one directory, not for all that fit a pattern", one)
+			return nil, fmt.Errorf("%q: a reservation is made for one, not for all that fit a pattern", one)
 		}
-		all = append(all, DirectoryLimit{pattern, l})
+		all = append(all, PatternLimit{pattern, l})
 	}
 	return all, nil
 }
 
-// FormatDirectoryLimits writes what ParseDirectoryLimits reads.
-func FormatDirectoryLimits(all []DirectoryLimit) string {
+// FormatPatterns writes what ParsePatterns reads.
+func FormatPatterns(all []PatternLimit) string {
 	if len(all) == 0 {
 		return NoLimit
 	}
@@ -54,9 +54,9 @@ func FormatDirectoryLimits(all []DirectoryLimit) string {
 }
 
 // LimitOf answers the limits of the first pattern that a path fits.
-func LimitOf(all []DirectoryLimit, at string) regions.Limits {
+func LimitOf(all []PatternLimit, at string) regions.Limits {
 	for _, d := range all {
-		if ok, err := path.Match(d.Pattern, at); ok && err == nil {
+		if ok, err := path.Match(d.Pattern, strings.TrimPrefix(at, "/")); ok && err == nil {
 			return d.Limits
 		}
 	}
@@ -64,10 +64,24 @@ func LimitOf(all []DirectoryLimit, at string) regions.Limits {
 }
 
 func setDirectoryLimit(c *Config, s string) error {
-	all, err := ParseDirectoryLimits(s)
+	all, err := ParsePatterns(s)
 	if err != nil {
 		return fmt.Errorf("directory_limit: %w", err)
 	}
-	c.DirectoryLimit = FormatDirectoryLimits(all)
+	c.DirectoryLimit = FormatPatterns(all)
+	return nil
+}
+
+func setCgroupLimit(c *Config, s string) error {
+	all, err := ParsePatterns(s)
+	for _, x := range all {
+		if x.Limits.Nodes != 0 || x.Limits.Throttle != 0 {
+			err = fmt.Errorf("%q: nodes and throttle are for directories", x.Pattern)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("cgroup_limit: %w", err)
+	}
+	c.CgroupLimit = FormatPatterns(all)
 	return nil
 }

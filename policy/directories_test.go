@@ -8,7 +8,7 @@ import (
 )
 
 func TestDirectoryLimits(t *testing.T) {
-	all, err := ParseDirectoryLimits("/models/:bytes=10G;regions=100|tenants/*:2G | a:b/[0-9]:1K")
+	all, err := ParsePatterns("/models/:bytes=10G;regions=100|tenants/*:2G | a:b/[0-9]:1K")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,23 +28,42 @@ func TestDirectoryLimits(t *testing.T) {
 		"a[:2G":       "is no pattern",
 		"a:much":      `bytes "much"`,
 		"a:2G|":       "want a pattern and a limit",
-		"a:reserve=1": "a reservation is made for one directory",
+		"a:reserve=1": "a reservation is made for one, not for all",
 	} {
-		if got, err := ParseDirectoryLimits(text); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := ParsePatterns(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %+v, %v, want %q", text, got, err, want)
 		}
 	}
 }
 
-func FuzzParseDirectoryLimits(f *testing.F) {
+func TestCgroupLimits(t *testing.T) {
+	var c Config
+	if err := c.Set("cgroup_limit", "/system.slice/*:2G|jobs:regions=7"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := ParsePatterns(c.CgroupLimit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]regions.Limits{"/system.slice/a.service": {Bytes: 2 << 30}, "/jobs": {Regions: 7}, "/": {}} {
+		if got := LimitOf(all, path); got != want {
+			t.Errorf("%q: got %+v, want %+v", path, got, want)
+		}
+	}
+	if err := c.Set("cgroup_limit", "jobs:nodes=7"); err == nil || !strings.Contains(err.Error(), "nodes and throttle are for directories") {
+		t.Errorf("nodes: %v", err)
+	}
+}
+
+func FuzzParsePatterns(f *testing.F) {
 	f.Add("models:bytes=10G;regions=100|tenants/*:2G")
 	f.Add("max")
 	f.Fuzz(func(t *testing.T, text string) {
-		all, err := ParseDirectoryLimits(text)
+		all, err := ParsePatterns(text)
 		if err != nil {
 			return
 		}
-		again, err := ParseDirectoryLimits(FormatDirectoryLimits(all))
+		again, err := ParsePatterns(FormatPatterns(all))
 		if err != nil || len(again) != len(all) {
 			t.Fatalf("%q: %+v, then %+v, %v", text, all, again, err)
 		}

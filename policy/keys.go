@@ -35,6 +35,9 @@ const (
 // Keys lists the keys in the order in which they are shown.
 func Keys() []Key {
 	return append([]Key{
+		{Name: "memory_max", Kind: Number, Live: true, Values: "90%, 64G, max",
+			Help: "How much size may be at most; a percentage is of the machine's memory.",
+			get:  func(c *Config) string { return c.MemoryMax.String() }, set: setMemoryMax},
 		{Name: "size", Kind: Number, Live: true, Values: "512M, 8G, 50%, max",
 			Help: "How much memory all regions together may take; a percentage is of the machine's memory.",
 			get:  func(c *Config) string { return c.Size.String() }, set: setSize},
@@ -74,6 +77,9 @@ func Keys() []Key {
 		limitKey("user", func(c *Config) *string { return &c.UserLimit }),
 		limitKey("group", func(c *Config) *string { return &c.GroupLimit }),
 		limitKey("owner", func(c *Config) *string { return &c.OwnerLimit }),
+		{Name: "cgroup_limit", Live: true, Values: "max, system.slice/*:2G, kubepods/*:bytes=10G;regions=100|jobs/*:2G",
+			Help: "What cgroups may hold, by who was in them when making it, that have no limits of their own: by patterns of their paths.",
+			get:  func(c *Config) string { return c.CgroupLimit }, set: setCgroupLimit},
 		{Name: "directory_limit", Live: true, Values: "max, tenants/*:2G, models:bytes=10G;regions=100|tenants/*:2G",
 			Help: "What directories may hold that have no limits of their own: by patterns of their paths, the first that fits.",
 			get:  func(c *Config) string { return c.DirectoryLimit }, set: setDirectoryLimit},
@@ -181,6 +187,15 @@ func setSize(c *Config, s string) error {
 		c.Size = size
 	}
 	return err
+}
+
+func setMemoryMax(c *Config, s string) error {
+	most, err := ParseSize(s)
+	if err != nil {
+		return fmt.Errorf("memory_max: %w", err)
+	}
+	c.MemoryMax = most
+	return nil
 }
 
 func formatInodes(n int64) string {

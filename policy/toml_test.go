@@ -14,6 +14,7 @@ import (
 func TestParseSetsEveryKey(t *testing.T) {
 	got, err := Parse("x.toml", []byte(`
 version = 1
+memory_max = "16G"
 size = "8G"            # a comment
 inodes = 1_000_000
 huge = "always"
@@ -31,6 +32,7 @@ overcommit = true
 user_limit = "2G"
 group_limit = "bytes=4G,regions=100"
 owner_limit = "max"
+cgroup_limit = "/jobs/*:2G"
 directory_limit = "tenants/*:2G"
 zero = true
 guard = "process"
@@ -44,10 +46,11 @@ end_early = "ttl; owner"
 		t.Fatal(err)
 	}
 	want := Config{
-		Size: Size{Bytes: 8 << 30}, Inodes: 1_000_000, Huge: HugeAlways, NUMA: "bind=static:0-1,3", IO: IOCached,
+		MemoryMax: Size{Bytes: 16 << 30}, Size: Size{Bytes: 8 << 30}, Inodes: 1_000_000, Huge: HugeAlways, NUMA: "bind=static:0-1,3", IO: IOCached,
 		AllowOther: Yes, Keep: true, Mode: 0o700, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
 		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
+		CgroupLimit:    "jobs/*:bytes=2147483648",
 		DirectoryLimit: "tenants/*:bytes=2147483648", Zero: true, Guard: regions.GuardProcess, Labels: "run=env:RUN_ID",
 		CollectRuns: true, History: 7, Lifetimes: "jobs/*:owner;grace=2s",
 		EndEarly: "ttl;owner",

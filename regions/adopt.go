@@ -113,13 +113,15 @@ func (m *Manager) found(it *Item) {
 	a, n, dir := &it.Attr, accounts.Node(it.Attr.Node), accounts.Node(it.Parent)
 	if a.IsDir() {
 		if known, _ := m.accounts.Known(n); !known {
-			m.accounts.FoundDirectory(n, dir, m.storedSettings(a.Node))
+			m.accounts.FoundDirectory(n, dir, m.storedSettings(a.Node), it.Xattrs)
 			m.restoreLife(a.Node)
 		}
 		return
 	}
 	m.books.found(a)
-	if !m.accounts.Found(n, dir, typeOf(a), seen(a), owner(a, it.Record.PID), a.Nlink) {
+	as := seen(a)
+	as.Xattrs = it.Xattrs
+	if !m.accounts.Found(n, dir, typeOf(a), as, owner(a, &it.Record), a.Nlink) {
 		m.books.gone(a.Node)
 	}
 }
@@ -190,7 +192,7 @@ func (m *Manager) learnOne(dir NodeID, a *Attr) {
 	if known, _ := m.accounts.Known(accounts.Node(a.Node)); known {
 		return
 	}
-	it := Item{Parent: dir, Attr: *a}
+	it := Item{Parent: dir, Attr: *a, Xattrs: m.xattrBytes(a.Node)}
 	if a.IsRegion() {
 		it.Record, _ = m.Arena.Record(a.Node)
 	}

@@ -17,10 +17,10 @@ func TestChangesWaitForAdoption(t *testing.T) {
 	d := put(t, first, "d", folder)
 	f := must(first.Make(d.Node, "f", regions.Spec{Mode: region, UID: 3}))
 	must(first.Setattr(f.Node, regions.Change{Set: regions.SetSize, Size: 3 * 4096}))
-	if err := first.SetLimits(accounts.OfDirectory, uint64(d.Node), "bytes=16K,regions=2"); err != nil {
+	if err := first.SetLimits(accounts.Subject{Kind: accounts.OfDirectory, ID: uint64(d.Node)}, "bytes=16K,regions=2"); err != nil {
 		t.Fatal(err)
 	}
-	if err := first.SetLimits(accounts.OfUser, 3, "bytes=12K"); err != nil {
+	if err := first.SetLimits(accounts.Numbered(accounts.OfUser, 3), "bytes=12K"); err != nil {
 		t.Fatal(err)
 	}
 
@@ -44,7 +44,7 @@ func TestChangesWaitForAdoption(t *testing.T) {
 	if err := <-grown; !errors.Is(err, regions.Quota) {
 		t.Errorf("past the user's limit: got %v", err)
 	}
-	if err := m.SetLimits(accounts.OfUser, 3, "max"); err != nil {
+	if err := m.SetLimits(accounts.Numbered(accounts.OfUser, 3), "max"); err != nil {
 		t.Fatal(err)
 	}
 	must(m.Setattr(f.Node, regions.Change{Set: regions.SetSize, Size: 4 * 4096}))
@@ -66,7 +66,7 @@ func TestRegionsWithoutANameCount(t *testing.T) {
 		_, err := m.Setattr(n, regions.Change{Set: regions.SetSize, Size: pages * 4096})
 		return err
 	}
-	if err := m.SetLimits(accounts.OfDirectory, uint64(d.Node), "bytes=16K"); err != nil {
+	if err := m.SetLimits(accounts.Subject{Kind: accounts.OfDirectory, ID: uint64(d.Node)}, "bytes=16K"); err != nil {
 		t.Fatal(err)
 	}
 	held := must(m.Make(d.Node, "held", regions.Spec{Mode: region}))
@@ -95,7 +95,7 @@ func TestRegionsWithoutANameCount(t *testing.T) {
 // Whose a region is, is asked when it changes hands.
 func TestChangeOfOwner(t *testing.T) {
 	m := regions.NewManager(mem.New(mem.Options{}))
-	if err := m.SetLimits(accounts.OfUser, 9, "regions=1"); err != nil {
+	if err := m.SetLimits(accounts.Numbered(accounts.OfUser, 9), "regions=1"); err != nil {
 		t.Fatal(err)
 	}
 	a, b := put(t, m, "a", region), put(t, m, "b", region)

@@ -192,6 +192,7 @@ type Item struct {
 	Parent NodeID
 	Attr   Attr
 	Record Record // zero if there is none
+	Xattrs int64  // bytes of extended attributes that count; only where Survey met it
 }
 
 // Properties are an arena's declared differences.
@@ -226,6 +227,11 @@ type Descriptor interface {
 // out its own maker. It makes a region without a name where the name is empty.
 type MakeOpener interface {
 	MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, error)
+}
+
+// Recorder is an arena that can change what it keeps about a region.
+type Recorder interface {
+	SetRecord(node NodeID, r Record) error
 }
 
 // UseProber is an arena that can ask whether a region is open or mapped by anybody but us.

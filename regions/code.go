@@ -77,6 +77,9 @@ type Refusal struct {
 	Reason string // one line, with the figures
 	Remedy string // what to type, or to whom to turn
 	Err    error  // what the system said, if it said anything
+	// Most tells who holds the most of what is full, "" for nobody; nil where nothing is. It takes a while: it is for who
+	// reads of the refusal.
+	Most func() string
 }
 
 func (r *Refusal) Error() string { return fmt.Sprintf("%s: %s", r.Code.Error(), r.Reason) }

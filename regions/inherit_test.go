@@ -65,7 +65,7 @@ func TestSumsOutliveTheManager(t *testing.T) {
 	d := put(t, m, "d", folder)
 	f := must(m.Make(d.Node, "f", regions.Spec{Mode: region, UID: 3}))
 	for kind, limit := range map[accounts.Kind]string{accounts.OfDirectory: "bytes=16K,regions=2", accounts.OfUser: "bytes=16K"} {
-		if err := m.SetLimits(kind, map[accounts.Kind]uint64{accounts.OfDirectory: uint64(d.Node), accounts.OfUser: 3}[kind], limit); err != nil {
+		if err := m.SetLimits(accounts.Subject{Kind: kind, ID: map[accounts.Kind]uint64{accounts.OfDirectory: uint64(d.Node), accounts.OfUser: 3}[kind]}, limit); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestReservationsHoldBeforeTheyAreFound(t *testing.T) {
 	s, m := newSuccession(t)
 	d := must(m.Make(put(t, m, "d", folder).Node, "e", regions.Spec{Mode: folder}))
 	f := put(t, m, "f", region)
-	if err := m.SetLimits(accounts.OfDirectory, uint64(d.Node), "reserve=40K"); err != nil {
+	if err := m.SetLimits(accounts.Subject{Kind: accounts.OfDirectory, ID: uint64(d.Node)}, "reserve=40K"); err != nil {
 		t.Fatal(err)
 	}
 	m = s.follow(true)

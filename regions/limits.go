@@ -13,7 +13,8 @@ const (
 	LimitXattr      = "user.shmfs.limit"      // limits: 2G, or bytes=2G,regions=100
 	WritesXattr     = "user.shmfs.writes"     // auto, strict, fast
 	OvercommitXattr = "user.shmfs.overcommit" // true, false
-	// SubjectsXattr, on the root, keeps the limits of users, groups and processes, a line each.
+	PagesXattr      = "user.shmfs.pages"      // now, later
+	// SubjectsXattr, on the root, keeps the limits of users, groups, processes and cgroups, a line each.
 	SubjectsXattr = "user.shmfs.limits"
 )
 
@@ -147,6 +148,17 @@ func FormatWrites(w accounts.Writes) string {
 	return "inherit"
 }
 
+// FormatPages writes what a directory's attribute says, "inherit" where nothing is set.
+func FormatPages(p accounts.Pages) string {
+	switch p {
+	case accounts.PagesNow:
+		return "now"
+	case accounts.PagesLater:
+		return "later"
+	}
+	return "inherit"
+}
+
 // FormatOvercommit writes what a directory's attribute says, "inherit" where nothing is set.
 func FormatOvercommit(o accounts.Overcommit) string {
 	switch o {
@@ -173,6 +185,17 @@ func settings(s accounts.Settings, name string, value []byte) (accounts.Settings
 		if value != nil {
 			s.Writes, err = ParseWrites(text)
 		}
+	case PagesXattr:
+		switch {
+		case value == nil:
+			s.Pages = accounts.PagesInherit
+		case text == "now":
+			s.Pages = accounts.PagesNow
+		case text == "later":
+			s.Pages = accounts.PagesLater
+		default:
+			err = fmt.Errorf("pages %q: want now or later", text)
+		}
 	case OvercommitXattr:
 		switch {
 		case value == nil:
@@ -191,7 +214,7 @@ func settings(s accounts.Settings, name string, value []byte) (accounts.Settings
 // SettingXattr reports whether an extended attribute is a setting that only those may change who may.
 func SettingXattr(name string) bool {
 	switch name {
-	case LimitXattr, WritesXattr, OvercommitXattr, SubjectsXattr:
+	case LimitXattr, WritesXattr, OvercommitXattr, PagesXattr, SubjectsXattr:
 		return true
 	}
 	return false
@@ -223,11 +246,28 @@ func (m *Manager) refusal(e *accounts.Exceeded) *Refusal {
 	if e.Kept > 0 {
 		r.Reason += fmt.Sprintf("; %s of them are reserved", count(e.Kept))
 	}
-	if e.Holds > 0 {
-		r.Reason += fmt.Sprintf("; user %d holds the most, %s", e.Holder, count(e.Holds))
+	if e.Twice > 0 {
+		r.Reason += fmt.Sprintf("; %s of them are second copies in the page cache of the mount", count(e.Twice))
+	}
+	if e.What != accounts.Largest {
+		asked := *e
+		r.Most = func() string { return m.most(&asked, count) }
 	}
 	r.Remedy = remedy(e, subject)
 	return r
+}
+
+// most says who holds the most of what is full; "" if nobody does.
+func (m *Manager) most(e *accounts.Exceeded, count func(int64) string) string {
+	h, ok := m.accounts.Most(e.Kind, e.ID, e.What)
+	if !ok {
+		return ""
+	}
+	name := "the root directory"
+	if h.Kind != accounts.Mount { // whose account the root's is
+		name, _ = m.whose(&accounts.Exceeded{Kind: h.Kind, ID: h.ID, Name: h.Name})
+	}
+	return name + " holds the most, " + count(h.Amount)
 }
 
 // more is a limit that would do, for an example.
@@ -251,8 +291,8 @@ func (m *Manager) whose(e *accounts.Exceeded) (name, subject string) {
 		path := m.Path(NodeID(e.ID))
 		return "the directory " + path, "directory " + path
 	}
-	name = fmt.Sprintf("%s %d", e.Kind, e.ID)
-	return name, name
+	x := accounts.Subject{Kind: e.Kind, ID: e.ID, Name: e.Name}
+	return e.Kind.String() + " " + x.Text(), e.Kind.String() + " " + quoted(x.Text())
 }
 
 // remedy says what can be typed.

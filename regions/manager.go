@@ -43,6 +43,7 @@ type Manager struct {
 	unnamed  atomic.Int64                             // when a region that is in use lost its last name, in ns since 1970
 	vain     atomic.Uint64                            // deaths in the accounts when memory was last waited for in vain
 	defaults atomic.Pointer[func(path string) Limits] // of directories without limits of their own; nil for none
+	copying  atomic.Bool                              // whether what is mapped is in memory twice
 	watching atomic.Bool                              // whether what grows without asking is noticed
 }
 
@@ -122,7 +123,7 @@ func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFl
 		value = m.complete(name, value)
 		return m.setLife(node, name, append([]byte{}, value...), store)
 	}
-	return store()
+	return m.countXattr(node, name, int64(len(name)+len(value)), store)
 }
 
 // Removexattr removes an extended attribute.
@@ -134,7 +135,7 @@ func (m *Manager) Removexattr(node NodeID, name string) error {
 	case LifeXattr(name):
 		return m.setLife(node, name, nil, store)
 	}
-	return store()
+	return m.countXattr(node, name, 0, store)
 }
 
 // Opened takes note that a descriptor of a region is handed out: Stale if the region is just ending, NotPermitted if it is
@@ -150,8 +151,20 @@ func (m *Manager) Opened(node NodeID, access Access) error {
 		}
 		return Stale
 	}
+	m.hold(node, access, 1)
 	m.books.touched(node, m.now())
 	return nil
+}
+
+// SetCopying says that regions are mapped through a cache of their own, in which each is in memory a second time. Call it
+// before the first Opened.
+func (m *Manager) SetCopying() { m.copying.Store(true) }
+
+// hold counts who may map a region for writing: only such pages are there a second time, and cannot be taken back at will.
+func (m *Manager) hold(node NodeID, access Access, more int32) {
+	if m.copying.Load() && access == ReadAccess|WriteAccess {
+		m.accounts.Hold(accounts.Node(node), more)
+	}
 }
 
 // Released takes note that a descriptor was closed.
@@ -160,6 +173,7 @@ func (m *Manager) Released(node NodeID, access Access) {
 		m.Getattr(node) // the last that it may have grown
 	}
 	m.books.touched(node, m.now())
+	m.hold(node, access, -1)
 	if m.users.released(node, access&WriteAccess != 0) {
 		m.Forgotten(node)
 	}

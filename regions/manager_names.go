@@ -28,8 +28,8 @@ func seen(a *Attr) accounts.Seen {
 	return accounts.Seen{Size: a.Size, Resident: a.Resident()}
 }
 
-func owner(a *Attr, pid uint32) accounts.Owner {
-	return accounts.Owner{User: a.UID, Group: a.GID, Process: pid}
+func owner(a *Attr, r *Record) accounts.Owner {
+	return accounts.Owner{User: a.UID, Group: a.GID, Process: r.PID, Cgroup: r.Cgroup}
 }
 
 const pageSize = 4096
@@ -43,7 +43,7 @@ func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, er
 	m.meetNode(dir)
 	made := Attr{Mode: spec.Mode}
 	n := accounts.NewNode{Type: typeOf(&made), Named: named,
-		Owner: accounts.Owner{User: spec.UID, Group: spec.GID, Process: spec.Record.PID}}
+		Owner: owner(&Attr{UID: spec.UID, GID: spec.GID}, &spec.Record)}
 	if len(spec.Target) >= longTarget {
 		n.Bytes = pageSize
 	}
@@ -132,7 +132,8 @@ func (m *Manager) setAdrift(node NodeID) {
 	m.adrift[node] = struct{}{}
 }
 
-// Make makes a node and, if it is a region, its record. spec.Record.PID is the caller's, the rest is filled in.
+// Make makes a node and, if it is a region, its record. spec.Record.PID and Cgroup are
+// the caller's, the rest is filled in.
 func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
 	return m.make(dir, name, spec, false)
 }
@@ -159,7 +160,7 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err err
 		c.Undo()
 		return
 	}
-	c.Made(accounts.Node(a.Node), seen(a), owner(a, spec.Record.PID))
+	c.Made(accounts.Node(a.Node), seen(a), owner(a, &spec.Record))
 	if a.IsDir() && m.defaults.Load() != nil {
 		m.restoreSettings(a.Node)
 	}
@@ -186,6 +187,7 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err err
 // MakeTemp makes a region without a name. It enters the books when it is linked.
 func (m *Manager) MakeTemp(dir NodeID, spec Spec) (Attr, error) {
 	m.stamp(&spec)
+	spec.Record.Home = dir
 	c, err := m.claim(dir, &spec, false)
 	if err != nil {
 		return Attr{}, err
@@ -203,6 +205,9 @@ func (m *Manager) MakeOpen(dir NodeID, name string, spec Spec) (Attr, File, erro
 		return m.makeAndOpen(dir, name, spec)
 	}
 	m.stamp(&spec)
+	if name == "" {
+		spec.Record.Home = dir
+	}
 	c, err := m.claim(dir, &spec, name != "")
 	if err != nil {
 		return Attr{}, nil, err
@@ -247,7 +252,7 @@ func (m *Manager) stamp(spec *Spec) {
 		return
 	}
 	spec.Record = Record{ID: NewID(), Created: m.now(), PID: spec.Record.PID, UID: spec.UID, GID: spec.GID,
-		Uptime: m.uptime()}
+		Uptime: m.uptime(), Cgroup: spec.Record.Cgroup}
 }
 
 // Link gives a node one more name; the first name of a region made by MakeTemp brings it into the books.
@@ -300,6 +305,7 @@ func (m *Manager) unlinked(a *Attr, at Place) {
 		held := a.Nlink == 0 && a.IsRegion() && m.users.settle(a.Node)
 		m.accounts.Unlinked(n, accounts.Node(at.Dir), a.Nlink > 0, held)
 		if held {
+			m.keepHome(a.Node, at.Dir)
 			m.unnamed.Store(time.Now().UnixNano())
 		}
 		if a.Nlink == 0 {
@@ -414,6 +420,6 @@ func (m *Manager) countWhiteout(r Rename) {
 	}
 	a, err := m.Arena.Lookup(r.Dir, r.Name)
 	if err == nil && a.Type() == TypeChar && a.Nlink == 1 {
-		m.accounts.Came(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, 0))
+		m.accounts.Came(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, &Record{}))
 	}
 }

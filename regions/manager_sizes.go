@@ -16,11 +16,33 @@ func (m *Manager) Getattr(node NodeID) (Attr, error) {
 	m.accounts.See(n, seq, seen(&a))
 	if known, _ := m.accounts.Known(n); a.Nlink == 0 && !known {
 		// A server before this one knew it. Or it is going: then it is found gone by the next sweep.
-		m.accounts.FoundNameless(n, seen(&a))
+		m.foundNameless(&a)
 		m.setAdrift(node)
 	}
 	m.tellCrossings()
 	return a, nil
+}
+
+// foundNameless counts a region without a name where it was last, as its record tells.
+func (m *Manager) foundNameless(a *Attr) {
+	r, err := m.Arena.Record(a.Node)
+	if err == nil && r.Home != NoNode && m.adoption.runs.Load() {
+		m.learn(r.Home)
+	}
+	m.accounts.FoundNameless(accounts.Node(a.Node), accounts.Node(r.Home), seen(a), owner(a, &r))
+}
+
+// keepHome writes down where a region was that has lost its last name and is still in use: the next server counts it there.
+// What is not written counts for the mount, and for its user and group.
+func (m *Manager) keepHome(node, dir NodeID) {
+	w, ok := m.Arena.(Recorder)
+	if !ok {
+		return
+	}
+	if r, err := m.Arena.Record(node); err == nil {
+		r.Home = dir
+		w.SetRecord(node, r)
+	}
 }
 
 // Setattr sets attributes. A new size, and a new owner, must be within the limits.
@@ -78,7 +100,7 @@ func (m *Manager) claimOwner(node NodeID, c *Change) (claim *accounts.Claim, err
 	if err != nil {
 		return nil, err
 	}
-	next := owner(&a, 0)
+	next := owner(&a, &Record{})
 	if c.Set&SetUID != 0 {
 		next.User = c.UID
 	}
@@ -212,11 +234,16 @@ func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
 		if _, err := f.m.grow(f.node, off+length, off+length); err != nil {
 			return err
 		}
-		err := f.File.Allocate(off, length, mode)
+		err := f.allocate(off, length, mode)
 		f.m.settle(f.node, nil, false)
 		return err
 	}
 	f.m.meetRegion(f.node)
+	if size, known := f.m.accounts.Size(accounts.Node(f.node)); known && off+length <= size {
+		err := f.allocate(off, length, mode)
+		f.m.Getattr(f.node)
+		return err
+	}
 	var undo func()
 	err := f.m.ask(func() (e *accounts.Exceeded) {
 		undo, e = f.m.accounts.Allocated(accounts.Node(f.node), off+length)
@@ -230,4 +257,19 @@ func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
 	}
 	f.m.Getattr(f.node)
 	return err
+}
+
+// allocate does what is promised already: a size, and memory only where the directory wants it at once. The last byte's is
+// always there, because that is how a region becomes longer without ever becoming shorter, whoever else resizes it.
+func (f *countedFile) allocate(off, length int64, mode AllocateMode) error {
+	const keep, zero = AllocateKeepSize, AllocateZeroRange
+	if mode&^(keep|zero) != 0 || off > Unlimited-length || f.m.accounts.PagesAt(accounts.Node(f.node)) == accounts.PagesNow {
+		return f.File.Allocate(off, length, mode)
+	}
+	if mode&zero != 0 {
+		if err := f.File.Allocate(off, length, keep|AllocatePunchHole); err != nil {
+			return err
+		}
+	}
+	return f.File.Allocate(off+length-1, 1, mode&keep)
 }

@@ -45,6 +45,8 @@ type Record struct {
 	UID     uint32 // who made it, whoever owns it now
 	GID     uint32
 	Uptime  time.Duration // of the system when it was made: it is not stepped, as a clock is; 0 if nobody knows
+	Home    NodeID        // directory of the last name, for a region that has lost it; NoNode for none
+	Cgroup  string        // path of the one that the creating process was in; "" if it could not be told
 }
 
 // recordVersion is the first byte of an encoded record. A reader takes records of its own version and, with more
@@ -52,22 +54,30 @@ type Record struct {
 const recordVersion = 1
 
 // recordSize is the length of the shortest encoded record: version 1, identity 8, created 8, pid 4, uid 4, gid 4.
-// uptimeEnd is where the uptime ends, which came later.
+// uptimeEnd is where the uptime ends, and homeEnd where the home ends, which came later. Behind them stands the cgroup.
 const (
 	recordSize = 1 + 8 + 8 + 4 + 4 + 4
 	uptimeEnd  = recordSize + 8
+	homeEnd    = uptimeEnd + 8
+	cgroupMost = 4096 // bytes: PATH_MAX
 )
 
 // Encode writes the record, little-endian.
 func (r Record) Encode() []byte {
-	b := make([]byte, 0, uptimeEnd)
+	b := make([]byte, 0, homeEnd+2+len(r.Cgroup))
 	b = append(b, recordVersion)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.ID))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Created.UnixNano()))
 	b = binary.LittleEndian.AppendUint32(b, r.PID)
 	b = binary.LittleEndian.AppendUint32(b, r.UID)
 	b = binary.LittleEndian.AppendUint32(b, r.GID)
-	return binary.LittleEndian.AppendUint64(b, uint64(r.Uptime))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Uptime))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Home))
+	if len(r.Cgroup) > cgroupMost {
+		r.Cgroup = ""
+	}
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(r.Cgroup)))
+	return append(b, r.Cgroup...)
 }
 
 // laterVersions is how many versions to come a record is taken to be of, instead of being damaged.
@@ -103,6 +113,12 @@ func DecodeRecord(b []byte) (Record, error) {
 	}
 	if len(b) >= uptimeEnd {
 		r.Uptime = time.Duration(binary.LittleEndian.Uint64(b[recordSize:]))
+	}
+	if len(b) >= homeEnd+2 {
+		n := int(binary.LittleEndian.Uint16(b[homeEnd:]))
+		if rest := b[homeEnd+2:]; n <= min(len(rest), cgroupMost) {
+			r.Home, r.Cgroup = NodeID(binary.LittleEndian.Uint64(b[uptimeEnd:])), string(rest[:n])
+		}
 	}
 	if r.ID == 0 {
 		return Record{}, fmt.Errorf("record without an identity: %w", IO)

@@ -14,6 +14,8 @@ func TestRecordKeepsAll(t *testing.T) {
 		{ID: 1, Created: time.Unix(0, 0)},
 		{ID: math.MaxUint64, Created: time.Unix(1<<33, 999999999), PID: math.MaxUint32, UID: math.MaxUint32, GID: 7},
 		{ID: NewID(), Created: time.Unix(-1, 1), PID: 42, UID: 0, GID: math.MaxUint32},
+		{ID: 2, Created: time.Unix(5, 0), Uptime: 7, Home: 9<<32 | 8, Cgroup: "/system.slice/a b.service"},
+		{ID: 2, Created: time.Unix(5, 0), Cgroup: strings.Repeat("/x", 2048)},
 	} {
 		got, err := DecodeRecord(want.Encode())
 		if err != nil {
@@ -32,10 +34,10 @@ func TestRecordKeepsAll(t *testing.T) {
 // TestRecordLayout: what is in the inodes of a running system must be read by the next release.
 func TestRecordLayout(t *testing.T) {
 	r := Record{ID: 0x1122334455667788, Created: time.Unix(0, 0x0102030405060708), PID: 0xa1a2a3a4, UID: 0xb1b2b3b4, GID: 0xc1c2c3c4,
-		Uptime: 0x0807060504030201}
+		Uptime: 0x0807060504030201, Home: 0x1817161514131211, Cgroup: "/job"}
 	want := "\x01" + "\x88\x77\x66\x55\x44\x33\x22\x11" + "\x08\x07\x06\x05\x04\x03\x02\x01" +
 		"\xa4\xa3\xa2\xa1" + "\xb4\xb3\xb2\xb1" + "\xc4\xc3\xc2\xc1" +
-		"\x01\x02\x03\x04\x05\x06\x07\x08"
+		"\x01\x02\x03\x04\x05\x06\x07\x08" + "\x11\x12\x13\x14\x15\x16\x17\x18" + "\x04\x00/job"
 	if got := string(r.Encode()); got != want {
 		t.Errorf("encoded\n%x, want\n%x", got, want)
 	}
@@ -43,9 +45,11 @@ func TestRecordLayout(t *testing.T) {
 	if err != nil || longer.GID != r.GID {
 		t.Errorf("a longer record: %+v, %v", longer, err)
 	}
-	older, err := DecodeRecord(r.Encode()[:recordSize])
-	if err != nil || older.GID != r.GID || older.Uptime != 0 {
-		t.Errorf("a record of an earlier release: %+v, %v", older, err)
+	for _, size := range []int{29, 37, 45, 46, 47, 50} {
+		shorter, err := DecodeRecord([]byte(want[:size]))
+		if err != nil || shorter.ID != r.ID || shorter.GID != r.GID || shorter.Cgroup != "" || (shorter.Uptime != 0) != (size >= 37) {
+			t.Errorf("%d bytes of it: %+v, %v", size, shorter, err)
+		}
 	}
 }
 
@@ -53,7 +57,7 @@ func TestRecordRefused(t *testing.T) {
 	good := Record{ID: 5, Created: time.Unix(1, 1)}.Encode()
 	for what, b := range map[string][]byte{
 		"nothing":           nil,
-		"a byte short":      good[:recordSize-1],
+		"a byte short":      good[:28],
 		"another version":   append([]byte{2}, good[1:]...),
 		"no identity":       append([]byte{1}, make([]byte, len(good)-1)...),
 		"a text of a human": []byte(strings.Repeat("x", 29)),
@@ -86,8 +90,8 @@ func FuzzDecodeRecord(f *testing.F) {
 			}
 			return
 		}
-		if got := r.Encode(); !bytes.Equal(got, b[:len(got)]) {
-			t.Fatalf("%x is read as %+v, which is %x", b, r, got)
+		if again, err := DecodeRecord(r.Encode()); err != nil || again != r || !bytes.Equal(r.Encode()[:29], b[:29]) {
+			t.Fatalf("%x is read as %+v, and written and read again as %+v, %v", b, r, again, err)
 		}
 	})
 }

@@ -2,9 +2,6 @@ package regions
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/shmfs/shmfs/regions/accounts"
 )
@@ -40,7 +37,7 @@ func (m *Manager) defaultLimits(dir NodeID) Limits {
 // storedSettings answers what a directory's attributes say. What cannot be read any more holds no longer.
 func (m *Manager) storedSettings(dir NodeID) accounts.Settings {
 	s := accounts.Settings{Limits: m.defaultLimits(dir)}
-	for _, name := range []string{LimitXattr, WritesXattr, OvercommitXattr} {
+	for _, name := range []string{LimitXattr, WritesXattr, OvercommitXattr, PagesXattr} {
 		value, err := m.Arena.Getxattr(dir, name)
 		if err != nil {
 			continue
@@ -61,85 +58,18 @@ func (m *Manager) restoreSettings(dir NodeID) {
 	m.accounts.SetSettings(accounts.Node(dir), s, true)
 }
 
-// restoreSubjects takes the limits of users, groups and processes from the root's attribute.
-func (m *Manager) restoreSubjects() {
-	value, err := m.Arena.Getxattr(RootNode, SubjectsXattr)
-	if err == nil || errors.Is(err, NoData) {
-		m.takeSubjects(string(value))
-	}
-}
-
-// takeSubjects sets the limits that lines of "user 1000 bytes=2G" have; what is not in them any more is taken away.
-func (m *Manager) takeSubjects(text string) error {
-	next, err := parseSubjects(text)
-	if err != nil {
-		return err
-	}
-	for _, k := range subjectKinds {
-		for id := range m.accounts.Explicit(k) {
-			if _, ok := next[subject{k, id}]; !ok {
-				m.accounts.SetLimits(k, id, nil)
-			}
-		}
-	}
-	for x, l := range next {
-		m.accounts.SetLimits(x.kind, x.id, &l)
-	}
-	return nil
-}
-
-var subjectKinds = []accounts.Kind{accounts.OfUser, accounts.OfGroup, accounts.OfOwner}
-
-// subject is who has limits beside directories.
-type subject struct {
-	kind accounts.Kind
-	id   uint32
-}
-
-// line writes limits as parseSubjects reads them.
-func (x subject) line(l Limits) string {
-	return fmt.Sprintf("%s %d %s\n", x.kind, x.id, FormatLimits(l))
-}
-
-func parseSubjects(text string) (map[subject]Limits, error) {
-	all := map[subject]Limits{}
-	for line := range strings.Lines(text) {
-		words := strings.Fields(line)
-		if len(words) == 0 {
-			continue
-		}
-		if len(words) != 3 {
-			return nil, fmt.Errorf("%q: want a line such as: user 1000 bytes=2G", strings.TrimSpace(line))
-		}
-		kind, ok := accounts.ParseKind(words[0])
-		id, err := strconv.ParseUint(words[1], 10, 32)
-		if !ok || kind < accounts.OfUser || err != nil {
-			return nil, fmt.Errorf("%q: want user, group or owner, and a number", words[0]+" "+words[1])
-		}
-		l, err := ParseLimits(Limits{}, words[2])
-		if err != nil {
-			return nil, err
-		}
-		if l.Reserve != 0 || l.Nodes != 0 || l.Throttle != 0 {
-			return nil, fmt.Errorf("%s: reserve, nodes and throttle are for directories", words[2])
-		}
-		all[subject{kind, uint32(id)}] = l
-	}
-	return all, nil
-}
-
-// SetLimits changes limits of the mount (id is not used), a directory (id is its node), a user, a group or a process,
-// as text says. They outlive the server with the arena.
-func (m *Manager) SetLimits(k accounts.Kind, id uint64, text string) error {
-	switch k {
+// SetLimits changes limits of the mount (id is not used), a directory (id is its node), a user, a group, a process or a
+// cgroup, as text says. They outlive the server with the arena.
+func (m *Manager) SetLimits(x accounts.Subject, text string) error {
+	switch x.Kind {
 	case accounts.Mount:
-		id = uint64(RootNode)
+		x.ID = uint64(RootNode)
 	case accounts.OfDirectory:
 	default:
-		return m.setSubject(subject{k, uint32(id)}, text)
+		return m.setSubject(x, text)
 	}
-	old := m.accounts.Settings(accounts.Node(id)).Limits
-	if id == uint64(RootNode) {
+	old := m.accounts.Settings(accounts.Node(x.ID)).Limits
+	if x.ID == uint64(RootNode) {
 		old.Bytes = 0
 	}
 	l, err := ParseLimits(old, text)
@@ -147,40 +77,13 @@ func (m *Manager) SetLimits(k accounts.Kind, id uint64, text string) error {
 		return invalid(err)
 	}
 	if l == (Limits{}) {
-		err := m.Removexattr(NodeID(id), LimitXattr)
+		err := m.Removexattr(NodeID(x.ID), LimitXattr)
 		if errors.Is(err, NoData) {
 			return nil
 		}
 		return err
 	}
-	return m.Setxattr(NodeID(id), LimitXattr, []byte(FormatLimits(l)), 0)
-}
-
-func (m *Manager) setSubject(x subject, text string) error {
-	m.Settled()
-	m.settings.Lock()
-	defer m.settings.Unlock()
-	l, err := ParseLimits(m.accounts.Explicit(x.kind)[x.id], text)
-	if err != nil {
-		return invalid(err)
-	}
-	var b strings.Builder
-	for _, k := range subjectKinds {
-		all := m.accounts.Explicit(k)
-		if k == x.kind {
-			all[x.id] = l
-		}
-		for id, l := range all {
-			if l != (Limits{}) {
-				b.WriteString(subject{k, id}.line(l))
-			}
-		}
-	}
-	return m.storeSubjects([]byte(b.String()))
-}
-
-func (m *Manager) storeSubjects(text []byte) error {
-	return m.setSubjects(RootNode, text, func() error { return m.Arena.Setxattr(RootNode, SubjectsXattr, text, 0) })
+	return m.Setxattr(NodeID(x.ID), LimitXattr, []byte(FormatLimits(l)), 0)
 }
 
 // set applies a setting that an extended attribute of a directory makes, value nil for none, and stores it by store.
@@ -244,21 +147,6 @@ func (m *Manager) fits(n accounts.Node, next accounts.Settings) error {
 			Remedy: "set " + WritesXattr + "=strict and " + OvercommitXattr + "=false on the directory first"}
 	}
 	return nil
-}
-
-func (m *Manager) setSubjects(node NodeID, value []byte, store func() error) error {
-	if node != RootNode {
-		return &Refusal{Code: NotPermitted, Reason: SubjectsXattr + " is for the root of the mount", Remedy: "set it there"}
-	}
-	if _, err := parseSubjects(string(value)); err != nil {
-		return invalid(err)
-	}
-	m.takeSubjects(string(value)) // which is written down before it holds for the next server
-	err := store()
-	if err != nil {
-		m.restoreSubjects()
-	}
-	return err
 }
 
 func invalid(err error) error {

@@ -9,6 +9,13 @@ const (
 	OwnUserXattr = "user.shmfs.record"
 )
 
+// CountedXattr reports whether an extended attribute counts against limits: those that programs set, by themselves, in the
+// namespaces user and trusted, but for settings of ours.
+func CountedXattr(name string) bool {
+	return (strings.HasPrefix(name, "user.") || strings.HasPrefix(name, "trusted.")) && !OwnXattr(name) &&
+		!strings.HasPrefix(name, "user.shmfs.")
+}
+
 // OwnXattr reports whether an extended attribute is an arena's own: in every arena it reads as not set (NoData), is not
 // listed, and cannot be set (NotPermitted).
 func OwnXattr(name string) bool {

@@ -65,6 +65,7 @@ var (
 	_ regions.Pinner      = (*Arena)(nil)
 	_ regions.WriteProber = (*Arena)(nil)
 	_ regions.Sharer      = (*Arena)(nil)
+	_ regions.Recorder    = (*Arena)(nil)
 )
 
 // Close gives up the arena's descriptors. Its memory stays with its mount.

@@ -167,12 +167,11 @@ func (a *Arena) Record(n regions.NodeID) (regions.Record, error) {
 }
 
 func (a *Arena) recordAt(path string) (regions.Record, error) {
-	var buf [128]byte
-	size, err := unix.Getxattr(path, a.recordName, buf[:])
+	record, err := growing(func(buf []byte) (int, error) { return unix.Getxattr(path, a.recordName, buf) })
 	if err != nil {
 		return regions.Record{}, code(err)
 	}
-	return regions.DecodeRecord(buf[:size])
+	return regions.DecodeRecord(record)
 }
 
 // xattrArgs is struct xattr_args (linux/xattr.h).
@@ -190,7 +189,7 @@ func (a *Arena) recordIn(dirfd int, name string) (regions.Record, error) {
 	if a.noXattrAt.Load() {
 		return a.recordAt(procPath(dirfd) + "/" + name)
 	}
-	var buf [128]byte
+	var buf [256]byte // enough for almost all
 	args := xattrArgs{value: unsafe.Pointer(&buf), size: uint32(len(buf))}
 	path, err := unix.BytePtrFromString(name)
 	if err != nil {
@@ -208,6 +207,8 @@ func (a *Arena) recordIn(dirfd int, name string) (regions.Record, error) {
 	case unix.ENOSYS:
 		a.noXattrAt.Store(true)
 		return a.recordIn(dirfd, name)
+	case unix.ERANGE:
+		return a.recordAt(procPath(dirfd) + "/" + name)
 	}
 	return regions.Record{}, code(e)
 }

@@ -162,6 +162,14 @@ func (c *checking) repeated() {
 	}
 }
 
+// SetRecord replaces a region's record, where records are kept.
+func (a *Arena) SetRecord(n regions.NodeID, r regions.Record) error {
+	if a.recordName == "" {
+		return regions.NotSupported
+	}
+	return a.writeRecord(n, r)
+}
+
 // writeRecord replaces a region's record. Mode and ACL may deny its owner what a user. attribute needs.
 func (a *Arena) writeRecord(n regions.NodeID, r regions.Record) error {
 	fd, err := a.open(n, unix.O_PATH|unix.O_NOFOLLOW)

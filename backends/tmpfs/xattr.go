@@ -4,6 +4,7 @@ package tmpfs
 
 import (
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -138,4 +139,41 @@ func (a *Arena) Listxattr(n regions.NodeID) ([]string, error) {
 		}
 	}
 	return names, err
+}
+
+const sysListxattrat = 465 // the same on every architecture (Linux 6.13)
+
+// xattrBytes answers how many bytes of extended attributes of a name in an open directory count.
+func (a *Arena) xattrBytes(dirfd int, name string) (bytes int64) {
+	var buf [512]byte // enough for almost all
+	list, path := []byte(nil), procPath(dirfd)+"/"+name
+	if n, ok := a.listIn(dirfd, name, buf[:]); ok {
+		list = buf[:n]
+	} else {
+		list, _ = growing(func(buf []byte) (int, error) { return unix.Llistxattr(path, buf) })
+	}
+	for stored := range strings.SplitSeq(string(list), "\x00") {
+		shown, ok := a.shown(stored)
+		if !ok || !regions.CountedXattr(shown) {
+			continue
+		}
+		if n, err := unix.Lgetxattr(path, stored, nil); err == nil {
+			bytes += int64(len(shown) + n)
+		}
+	}
+	return bytes
+}
+
+// listIn lists the attributes of a name in an open directory, without a walk through /proc; false if it cannot.
+func (a *Arena) listIn(dirfd int, name string, buf []byte) (int, bool) {
+	path, err := unix.BytePtrFromString(name)
+	if err != nil || a.noXattrAt.Load() {
+		return 0, false
+	}
+	n, _, e := unix.Syscall6(sysListxattrat, uintptr(dirfd), uintptr(unsafe.Pointer(path)), unix.AT_SYMLINK_NOFOLLOW,
+		uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0)
+	if e == unix.ENOSYS {
+		a.noXattrAt.Store(true)
+	}
+	return int(n), e == 0
 }

@@ -94,7 +94,10 @@ func (s *serving) limit(c policy.Config) {
 			book.SetDefaults(kind, l)
 		}
 	}
-	if all, err := policy.ParseDirectoryLimits(c.DirectoryLimit); err == nil && all != nil {
+	if all, err := policy.ParsePatterns(c.CgroupLimit); err == nil {
+		book.SetPatterns(accounts.OfCgroup, func(name string) regions.Limits { return policy.LimitOf(all, name) })
+	}
+	if all, err := policy.ParsePatterns(c.DirectoryLimit); err == nil && all != nil {
 		s.manager.SetDirectoryDefaults(func(path string) regions.Limits { return policy.LimitOf(all, path) })
 	} else {
 		s.manager.SetDirectoryDefaults(nil)

@@ -99,12 +99,18 @@ func (s *serving) refresh() {
 }
 
 // limitingKeys are those that limit takes.
-var limitingKeys = []string{"writes", "overcommit", "user_limit", "group_limit", "owner_limit", "directory_limit"}
+var limitingKeys = []string{"writes", "overcommit", "user_limit", "group_limit", "owner_limit", "cgroup_limit",
+	"directory_limit"}
 
 // apply puts changed keys into effect. Whether the regions are kept is looked at when the mount ends.
 func (s *serving) apply(next policy.Config, changed []string) error {
 	if err := next.Validate(); err != nil {
 		return err
+	}
+	if slices.Contains(changed, "size") || slices.Contains(changed, "memory_max") {
+		if err := next.Fits(s.ram); err != nil {
+			return err
+		}
 	}
 	if slices.Contains(changed, "log_level") {
 		s.level.Set(next.LogLevel)

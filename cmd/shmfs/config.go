@@ -48,6 +48,9 @@ func (o configCheckOptions) run(sh *shell) error {
 	var warnings []string
 	if ram, e := totalMemory(sh.root); err == nil && e == nil {
 		warnings = c.Warnings(ram)
+		if e := c.Fits(ram); e != nil {
+			warnings = append(warnings, "mount refuses it here: "+e.Error())
+		}
 	}
 	if o.json {
 		if e := sh.printJSON(newVerdict(o.file, loaded, warnings)); e != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -23,8 +24,8 @@ func limitsCommand(sh *shell) *cli.Command {
 		Usage:     "show and set who may hold how much",
 		ArgsUsage: "[PATH]",
 		Description: describe(`PATH is a mount point or anything below one; where only one shmfs is mounted it may be left
-out. A line each for the mount, and for the directories, users, groups and owners that have limits of their own. An owner is
-the process that made a region.`,
+out. A line each for the mount, and for the directories, users, groups, owners and cgroups that have limits of their own. An
+owner is the process that made a region, a cgroup the one that it was in.`,
 			"shmfs limits /mnt/shm", "shmfs limits set /mnt/shm/models bytes=2G,regions=100"),
 		Flags:       []cli.Flag{jsonFlag(&o.json, "an array of objects with the keys of .ctl/limits")},
 		Subcommands: []*cli.Command{limitsSetCommand(sh)},
@@ -98,11 +99,12 @@ func limitsSetCommand(sh *shell) *cli.Command {
 	var o limitsSetOptions
 	return &cli.Command{
 		Name:      "set",
-		Usage:     "change limits of a mount, a directory, a user, a group or an owner",
+		Usage:     "change limits of a mount, a directory, a user, a group, an owner or a cgroup",
 		ArgsUsage: "PATH LIMIT...",
-		Description: describe(`PATH is the mount or the directory that is limited; with --user, --group or --owner it only says
-in which mount. LIMIT is a size, or one or more of bytes=, regions=, nodes=, largest=, soft_bytes=, soft_regions=, reserve=,
-throttle= (of a directory's bytes, such as 90%: from there on what grows is slowed down), and for directories writes= (auto, strict, fast, inherit) or overcommit= (true, false, inherit). max takes a limit away. What
+		Description: describe(`PATH is the mount or the directory that is limited; with --user, --group, --owner or
+--cgroup it only says in which mount. LIMIT is a size, or one or more of bytes=, regions=, nodes=, largest=, soft_bytes=, soft_regions=, reserve=,
+throttle= (of a directory's bytes, such as 90%: from there on what grows is slowed down), and for directories writes= (auto, strict, fast, inherit), overcommit= (true, false, inherit) or pages= (now, later,
+inherit; reserve=now is the same as pages=now): whether fallocate gets memory at once. max takes a limit away. What
 is not named stays. A limit below what is held takes nothing away: it refuses more.`,
 			"shmfs limits set /mnt/shm/models 2G", "shmfs limits set /mnt/shm/tenant reserve=80G",
 			"shmfs limits set /mnt/shm/jobs bytes=20G,throttle=90%",
@@ -111,6 +113,8 @@ is not named stays. A limit below what is held takes nothing away: it refuses mo
 			&cli.StringFlag{Name: "user", Usage: "limit the `USER`, a name or a number", Destination: &o.user},
 			&cli.StringFlag{Name: "group", Usage: "limit the `GROUP`, a name or a number", Destination: &o.group},
 			&cli.StringFlag{Name: "owner", Usage: "limit what the process `PID` makes", Destination: &o.owner},
+			&cli.StringFlag{Name: "cgroup", Usage: "limit what processes in the cgroup `PATH` make, as /proc/PID/cgroup has it, and in those below it",
+				Destination: &o.cgroup},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 2 {
@@ -123,9 +127,9 @@ is not named stays. A limit below what is held takes nothing away: it refuses mo
 }
 
 type limitsSetOptions struct {
-	path               string
-	limits             []string
-	user, group, owner string
+	path                       string
+	limits                     []string
+	user, group, owner, cgroup string
 }
 
 func (o limitsSetOptions) run(ctx context.Context, sh *shell) error {
@@ -143,11 +147,14 @@ func (o limitsSetOptions) run(ctx context.Context, sh *shell) error {
 	return err
 }
 
+// singleSettings are sent one by one: each is an attribute of its own.
+var singleSettings = []string{"writes", "overcommit", "pages"}
+
 // set sends settings that are no limits by themselves.
 func (o limitsSetOptions) set(c *control.Client, subject, name string) error {
 	var limits []string
 	for _, l := range o.limits {
-		if strings.HasPrefix(l, "writes=") || strings.HasPrefix(l, "overcommit=") {
+		if key, value, _ := strings.Cut(l, "="); slices.Contains(singleSettings, key) || key == "reserve" && (value == "now" || value == "later") {
 			if err := c.SetLimits(subject, name, l); err != nil {
 				return err
 			}
@@ -164,13 +171,13 @@ func (o limitsSetOptions) set(c *control.Client, subject, name string) error {
 // subject answers whose limits are meant.
 func (o limitsSetOptions) subject(path string) (subject, name string, err error) {
 	said := 0
-	for _, s := range []string{o.user, o.group, o.owner} {
+	for _, s := range []string{o.user, o.group, o.owner, o.cgroup} {
 		if s != "" {
 			said++
 		}
 	}
 	if said > 1 {
-		return "", "", usageError("see shmfs limits set --help", "only one of --user, --group and --owner can be limited at a time")
+		return "", "", usageError("see shmfs limits set --help", "only one of --user, --group, --owner and --cgroup can be limited at a time")
 	}
 	switch {
 	case o.user != "":
@@ -194,6 +201,8 @@ func (o limitsSetOptions) subject(path string) (subject, name string, err error)
 	case o.owner != "":
 		name, err = numberOf(o.owner, "process", func(string) (string, error) { return "", errors.New("not a number") })
 		return "owner", name, err
+	case o.cgroup != "":
+		return "cgroup", o.cgroup, nil
 	case path == "":
 		return "mount", "", nil
 	}

@@ -13,8 +13,11 @@ import (
 )
 
 const (
-	testLimits = `subject=mount name="" bytes=8589934592 regions=max nodes=max largest=max soft_bytes=max soft_regions=max reserve=0 throttle=max writes=inherit overcommit=inherit promised=1048576 reserved=1048576 promised_regions=3 promised_nodes=5 rate=1048576 full_in=7200
-subject=directory name="a b" bytes=2147483648 regions=100 nodes=max largest=1073741824 soft_bytes=max soft_regions=max reserve=2097152 throttle=max writes=strict overcommit=inherit promised=1048576 reserved=0 promised_regions=1 promised_nodes=1 rate=0 full_in=max
+	testLimits = `subject=mount name="" bytes=8589934592 regions=max nodes=max largest=max soft_bytes=max soft_regions=max reserve=0 throttle=max writes=inherit overcommit=inherit pages=inherit promised=1048576 reserved=1048576 promised_regions=3 promised_nodes=5 rate=1048576 full_in=7200
+subject=directory name="a b" bytes=2147483648 regions=100 nodes=max largest=1073741824 soft_bytes=max soft_regions=max reserve=2097152 throttle=max writes=strict overcommit=inherit pages=inherit promised=1048576 reserved=0 promised_regions=1 promised_nodes=1 rate=0 full_in=max
+`
+	testCgroups = `name=/job promised=4096 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=8192 peak_regions=2 limit_bytes=max limit_regions=max rate=0 full_in=max memory_used=1048576 memory_limit=2097152 memory_pressure_some_avg10=1.50 memory_pressure_full_avg10=0.25
+name=/other promised=0 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=0 peak_regions=1 limit_bytes=max limit_regions=max rate=0 full_in=max
 `
 	testUsage = `name=1 promised=4096 resident=0 unlinked=0 reserved=0 regions=1 nodes=1 peak_promised=8192 peak_regions=2 limit_bytes=4096 limit_regions=max rate=0 full_in=0
 name=4294967294 promised=1048576 resident=4096 unlinked=4096 reserved=0 regions=2 nodes=2 peak_promised=1048576 peak_regions=2 limit_bytes=2097152 limit_regions=9 rate=-1024 full_in=90
@@ -26,7 +29,7 @@ func limitedMount(t *testing.T) string {
 	t.Helper()
 	dir := fakeMount(t, policy.Default())
 	err := errors.Join(os.MkdirAll(filepath.Join(dir, ".ctl/usage"), 0o700), os.Mkdir(filepath.Join(dir, "sub dir"), 0o700))
-	for name, text := range map[string]string{"limits": testLimits, "usage/user": testUsage, "usage/directory": ""} {
+	for name, text := range map[string]string{"limits": testLimits, "usage/user": testUsage, "usage/cgroup": testCgroups, "usage/directory": ""} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(dir, ".ctl", name), []byte(text), 0o600))
 	}
 	if err != nil {
@@ -63,9 +66,11 @@ func TestLimitsSet(t *testing.T) {
 		{[]string{filepath.Join(dir, "sub dir"), "2G"}, "directory \"sub dir\" 2G\n"},
 		{[]string{filepath.Join(dir, "jobs"), "bytes=2G", "regions=7"}, "directory jobs bytes=2G,regions=7\n"},
 		{[]string{filepath.Join(dir, "jobs"), "writes=fast"}, "directory jobs writes=fast\n"},
+		{[]string{filepath.Join(dir, "jobs"), "reserve=now"}, "directory jobs reserve=now\n"},
 		{[]string{"--user", "root", dir, "2G"}, "user 0 2G\n"},
 		{[]string{"--group", "12", dir, "2G"}, "group 12 2G\n"},
 		{[]string{"--owner", "4711", dir, "2G"}, "owner 4711 2G\n"},
+		{[]string{"--cgroup", "/system.slice/a b", dir, "2G"}, "cgroup \"/system.slice/a b\" 2G\n"},
 	} {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			t.Fatal(err)
@@ -108,6 +113,14 @@ func TestUsage(t *testing.T) {
 	}
 	if code, _, stderr := newWorld().run("usage", "--by", "colour", dir); code != exitUsage || !strings.Contains(stderr, "directory, user") {
 		t.Errorf("code %d, %s", code, stderr)
+	}
+	_, out, _ = newWorld().run("usage", "--by", "cgroup", dir)
+	want = `PROMISED  RESIDENT  UNLINKED  PEAK  LIMIT  RATE  FULL IN  REGIONS  NODES  MEMORY  OF    PRESSURE  CGROUP
+4.0K      0         0         8.0K  max    0     -        1        1      1.0M    2.0M  1.50%     /job
+0         0         0         0     max    0     -        1        1      -       -     -         /other
+`
+	if out != want {
+		t.Errorf("got\n%swant\n%s", out, want)
 	}
 	if code, out, _ := newWorld().run("usage", "--by", "directory", dir); code != exitOK || !strings.Contains(out, "DIRECTORY") {
 		t.Errorf("code %d, %s", code, out)

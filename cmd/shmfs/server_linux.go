@@ -75,6 +75,9 @@ func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready 
 		return err
 	}
 	if s.stored == nil {
+		if err := s.fits(); err != nil {
+			return err
+		}
 		if s.point, err = checkPoint(ctx, sh, o); err != nil {
 			return err
 		}
@@ -102,6 +105,15 @@ func (s *serving) prepare() (*os.File, error) {
 	raiseDescriptors()
 	s.ram, err = totalMemory(s.sh.root)
 	return file, err
+}
+
+// fits refuses a size that memory_max does not allow.
+func (s *serving) fits() error {
+	var r *regions.Refusal
+	if err := s.options.config.Fits(s.ram); errors.As(err, &r) {
+		return usageError(r.Remedy, "%s", r.Reason)
+	}
+	return nil
 }
 
 // begin opens the arena, mounts, and makes the tree; it undoes what it did if one of them fails.
@@ -184,6 +196,8 @@ func (s *serving) connect(fd int) error {
 	}
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
+		CgroupOf:  gofuse.CgroupOf,
+		Memory:    gofuse.NewMemory(s.sh.root),
 		Owner:     uint32(os.Geteuid()),
 		Handles:   handles,
 		Counters:  counters,

@@ -150,7 +150,11 @@ func creator(r control.Region, o owners) string {
 	if r.CreatorPID != 0 {
 		who = fmt.Sprintf("pid %d", r.CreatorPID)
 	}
-	return who + " of " + o.name(r.CreatorUID)
+	who += " of " + o.name(r.CreatorUID)
+	if r.CreatorCgroup != "" {
+		who += " in " + printable(r.CreatorCgroup)
+	}
+	return who
 }
 
 // moment is a time with how long it is ago.

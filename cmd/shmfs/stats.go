@@ -64,6 +64,10 @@ func (sh *shell) describeStats(point string, s control.Flat) error {
 	line("bytes", "%s in regions, %s resident", size(s, "region_bytes"), size(s, "resident_bytes"))
 	line("arena", "%s, %s of %s used", s.Text("arena_kind"), size(s, "arena_used_bytes"), size(s, "arena_size_bytes"))
 	line("nodes", "%d of %s used", s.Int("arena_nodes_used"), limit(s, "arena_nodes"))
+	if s.Has("memory_pressure_some_avg10") {
+		line("memory pressure", "some waited in %s%% of the last 10 s, all in %s%%", s.Text("memory_pressure_some_avg10"),
+			s.Text("memory_pressure_full_avg10"))
+	}
 	writeOperations(w, s)
 	writeErrors(w, s)
 	return w.Flush()

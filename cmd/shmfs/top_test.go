@@ -179,7 +179,7 @@ func TestTopScreen(t *testing.T) {
 	}
 	screen.press('s')
 	screen.wait(t, "by resident, reversed")
-	screen.press('5')
+	screen.press('6')
 	screen.wait(t, "PATH", "models/two", "by size")
 	screen.press('2')
 	screen.wait(t, "USER", "4294967294")

@@ -27,7 +27,7 @@ type topScreen struct {
 	ended error        // what run answers
 }
 
-const topKeys = "1-5 show  s sort  r reverse  arrows scroll  space read  q quit"
+const topKeys = "1-6 show  s sort  r reverse  arrows scroll  space read  q quit"
 
 func newTopScreen(t *topReader, v topView, interval time.Duration) *topScreen {
 	s := &topScreen{reader: t, interval: interval, wanted: make(chan string, 1), view: v, app: tview.NewApplication(),

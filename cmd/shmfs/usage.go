@@ -25,10 +25,11 @@ func usageCommand(sh *shell) *cli.Command {
 		Usage:     "tell who holds how much",
 		ArgsUsage: "[PATH]",
 		Description: describe(`PATH is a mount point or anything below one; where only one shmfs is mounted it may be left
-out. --by says whose use is told: of each directory (with all below it), user, group or owner, the process that made a
-region. Those who are promised the most come first. PEAK is the most that was promised since the server started, UNLINKED what
+out. --by says whose use is told: of each directory (with all below it), user, group, owner (the process that made a
+region) or cgroup (the one that it was in, with all below it). Those who are promised the most come first. PEAK is the most that was promised since the server started, UNLINKED what
 belongs to regions that have no name any more and are still in use. RATE is how fast the promised grew in the last 10 to 20
-seconds, FULL IN when the first of the subject's limits is reached if that goes on.`,
+seconds, FULL IN when the first of the subject's limits is reached if that goes on. Of a cgroup, MEMORY is what its programs use of OF, and
+PRESSURE in how much of the last ten seconds some of them waited for memory, where the system tells.`,
 			"shmfs usage /mnt/shm --by user", "shmfs usage --by directory --json | jq '.[0]'"),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "by", Value: "user", Usage: "`SUBJECT` whose use is told: " + strings.Join(usageSubjects, ", "),
@@ -45,7 +46,7 @@ seconds, FULL IN when the first of the subject's limits is reached if that goes 
 	}
 }
 
-var usageSubjects = []string{"directory", "user", "group", "owner"}
+var usageSubjects = []string{"directory", "user", "group", "owner", "cgroup"}
 
 type usageOptions struct {
 	path, by string
@@ -74,14 +75,37 @@ func (o usageOptions) run(ctx context.Context, sh *shell) error {
 func (sh *shell) tabulateUsage(by string, all []control.Usage) error {
 	out := bufio.NewWriter(sh.out)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PROMISED\tRESIDENT\tUNLINKED\tPEAK\tLIMIT\tRATE\tFULL IN\tREGIONS\tNODES\t"+strings.ToUpper(by))
+	fmt.Fprintln(w, "PROMISED\tRESIDENT\tUNLINKED\tPEAK\tLIMIT\tRATE\tFULL IN\tREGIONS\tNODES\t"+memoryHeads(by)+strings.ToUpper(by))
 	names := nameReader(by)
 	for _, u := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", regions.FormatSize(u.Promised),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s%s\n", regions.FormatSize(u.Promised),
 			regions.FormatSize(u.Resident), regions.FormatSize(u.Unlinked), regions.FormatSize(u.PeakPromised),
-			sizeOrMax(u.LimitBytes), rateOf(u.Rate), fullIn(u.FullIn), u.Regions, u.Nodes, printable(names(u.Name)))
+			sizeOrMax(u.LimitBytes), rateOf(u.Rate), fullIn(u.FullIn), u.Regions, u.Nodes, memoryCells(by, &u),
+			printable(names(u.Name)))
 	}
 	return errors.Join(w.Flush(), out.Flush())
+}
+
+// memoryHeads are over what the system tells of a cgroup.
+func memoryHeads(by string) string {
+	if by != "cgroup" {
+		return ""
+	}
+	return "MEMORY\tOF\tPRESSURE\t"
+}
+
+func memoryCells(by string, u *control.Usage) string {
+	if by != "cgroup" {
+		return ""
+	}
+	used, limit, pressure := "-", "-", "-"
+	if u.MemoryUsed != nil && u.MemoryLimit != nil {
+		used, limit = regions.FormatSize(*u.MemoryUsed), sizeOrMax(*u.MemoryLimit)
+	}
+	if u.MemoryPressureSome != nil {
+		pressure = fmt.Sprintf("%.2f%%", *u.MemoryPressureSome)
+	}
+	return used + "\t" + limit + "\t" + pressure + "\t"
 }
 
 // rateOf writes bytes a second.

@@ -43,6 +43,8 @@ const (
 	Identity Feature = "inode numbers"
 	// OwnRoom is a size and a use that nobody else shares.
 	OwnRoom Feature = "room of its own"
+	// AllocatedPages are memory that is there as soon as fallocate has answered.
+	AllocatedPages Feature = "memory by fallocate"
 	// FreeHoles are holes of regions that count nothing: a region may be larger than the memory.
 	FreeHoles Feature = "holes that count nothing"
 	// DirectorySizes grow with what a directory holds.
@@ -91,13 +93,16 @@ func TmpfsLacks() Lacks {
 	}
 }
 
-// PassthroughLacks is what a mount with FUSE passthrough lacks: nothing.
-func PassthroughLacks() Lacks { return Lacks{} }
+// PassthroughLacks is what a mount with FUSE passthrough lacks.
+func PassthroughLacks() Lacks { return Lacks{AllocatedPages: promised} }
+
+const promised = "fallocate promises memory, and does not get it but where pages=now is set"
 
 // CachedLacks is what a mount without passthrough lacks.
 func CachedLacks() Lacks {
 	return Lacks{
-		MappedHoles: "without passthrough, stores through a mapping stay in the FUSE page cache until they are flushed",
+		AllocatedPages: promised,
+		MappedHoles:    "without passthrough, stores through a mapping stay in the FUSE page cache until they are flushed",
 	}
 }
 

@@ -98,7 +98,7 @@ func (s *Server) Resumable() bool {
 // restore puts everything back as the last server had it.
 func (s *Server) restore() error {
 	if way := s.ledger.Way(); way == ledger.Cached || way == ledger.Undecided {
-		s.reason = "as it was when the mount began"
+		s.cache("as it was when the mount began")
 	} else if err := s.restoreBackings(way == ledger.PassthroughByPath); err != nil {
 		return err
 	}

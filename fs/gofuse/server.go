@@ -89,12 +89,12 @@ func mountOptions(o Options) *fuse.MountOptions {
 // decide chooses the way by trying.
 func (s *Server) decide(want string) error {
 	if want == "cached" {
-		s.reason = "asked for with io=cached"
+		s.cache("asked for with io=cached")
 		return nil
 	}
 	b, err := tryPassthrough(s.tree.Arena(), s.device)
 	if err != nil {
-		s.reason = err.Error()
+		s.cache(err.Error())
 		if want == "passthrough" {
 			return fmt.Errorf("io=passthrough: %w", err)
 		}
@@ -102,6 +102,12 @@ func (s *Server) decide(want string) error {
 	}
 	s.use(b)
 	return nil
+}
+
+// cache makes the page cache of the mount the way.
+func (s *Server) cache(reason string) {
+	s.reason = reason
+	s.tree.Arena().SetCopying()
 }
 
 // use makes passthrough the way.

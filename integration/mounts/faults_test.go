@@ -119,6 +119,7 @@ func (g memoryGroup) kills(t *testing.T) int {
 func TestOutOfMemoryKillIsNotNoticed(t *testing.T) {
 	needSuccessor(t)
 	m := serve(t, "--size=256M", "--huge=never")
+	m.tell(t, "limits", "mount pages=now")
 	g := newMemoryGroup(t)
 	f, err := os.Create(filepath.Join(m.dir, "r"))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -78,12 +79,32 @@ func TestASecondMountIsRefused(t *testing.T) {
 
 func TestMoreThanMemoryIsAWarning(t *testing.T) {
 	dir := t.TempDir()
-	r := background(t, dir, "--size=900T")
+	if r := background(t, dir, "--size=900T"); r.code != exitUsage || !strings.Contains(r.stderr, "memory_max") {
+		t.Errorf("%+v, want a refusal that names memory_max", r)
+	}
+	r := background(t, dir, "--size=900T", "--memory-max=max")
 	if r.code != exitOK || !strings.Contains(r.stderr, "memory") {
 		t.Errorf("%+v, want a warning about memory", r)
 	}
 	if r := shmfs(t, "umount", dir); r.code != exitOK {
 		t.Errorf("umount: %+v", r)
+	}
+}
+
+// memory_max holds while mounted, too, and is not lowered below the size.
+func TestSizeIsWithinMemoryMax(t *testing.T) {
+	m := serve(t, "--size=16M", "--memory-max=64M")
+	wantErrno(t, "more than memory_max", m.try("config", "size=65M"), syscall.EINVAL)
+	if got := m.lastError(t); !strings.Contains(got, "size 65M is more than memory_max allows, 64M of the") || !strings.Contains(got, "remedy=") {
+		t.Errorf("got %s", got)
+	}
+	wantErrno(t, "as much as memory_max", m.try("config", "size=64M"), 0)
+	wantErrno(t, "memory_max below the size", m.try("config", "memory_max=63M"), syscall.EINVAL)
+	wantErrno(t, "max", m.try("config", "size=max"), syscall.EINVAL)
+	wantErrno(t, "a higher memory_max", m.try("config", "memory_max=128M"), 0)
+	wantErrno(t, "as much as the new one", m.try("config", "size=128M"), 0)
+	if r := run(t, exec.Command("df", "--output=size", "-B1M", m.dir)); !strings.Contains(r.stdout, "128") {
+		t.Errorf("df says %q", r.stdout)
 	}
 }
 

@@ -87,6 +87,42 @@ var kindsOfLimit = []kindOfLimit{
 	}},
 }
 
+// Whoever is refused hears who holds the most of what is full.
+func TestRefusalsNameWhoHoldsTheMost(t *testing.T) {
+	g := newCgroup(t, "most")
+	for _, x := range []struct{ limit, want string }{
+		{"mount regions=3", "; user 0 holds the most, 2"},
+		{"directory d bytes=3M", "; user 0 holds the most, 2.0M"},
+		{"user 0 bytes=4M", "; the directory d holds the most, 2.0M"},
+		{"group 0 regions=3", "; user 0 holds the most, 2"},
+		{"cgroup " + g.path + " bytes=1M", "; owner "},
+	} {
+		t.Run(x.limit, func(t *testing.T) {
+			m := serve(t, "--size=64M", "--huge=never")
+			d := m.mkdir(t, "d")
+			wantErrno(t, "in the directory", growTo(filepath.Join(d, "a"), 2<<20), 0)
+			wantErrno(t, "in the cgroup", g.growTo(t, filepath.Join(m.dir, "b"), 1<<20), 0)
+			wantErrno(t, "as another user", errors.Join(growTo(filepath.Join(d, "c"), 1<<20),
+				os.Chown(filepath.Join(d, "c"), limitUser, 0)), 0)
+			m.tell(t, "limits", x.limit)
+			if err := g.growTo(t, filepath.Join(d, "more"), 3<<20); err == nil {
+				t.Fatal("it is granted")
+			}
+			for range 2 { // it stays as it was first told
+				if got := m.lastError(t); !strings.Contains(got, x.want) || strings.Count(got, "holds the most") != 1 {
+					t.Errorf("got %s, want %q", got, x.want)
+				}
+			}
+		})
+	}
+	m := serve(t, "--size=4M", "--huge=never")
+	wantErrno(t, "a part", growTo(filepath.Join(m.dir, "a"), 3<<20), 0)
+	wantErrno(t, "more than there is", growTo(filepath.Join(m.dir, "b"), 2<<20), syscall.ENOSPC)
+	if got := m.lastError(t); !strings.Contains(got, "; user 0 holds the most, 3.0M") {
+		t.Errorf("got %s", got)
+	}
+}
+
 // wayToGrow makes a region reach to size, and answers what it was told.
 type wayToGrow struct {
 	name string
@@ -102,21 +138,22 @@ func withFile(dir string, flags int, f func(fd int) error) error {
 	return f(fd)
 }
 
+// Descriptors are for writing only: in the cached way a region that may be mapped for writing counts twice for the mount.
 var waysToGrow = []wayToGrow{
 	{"ftruncate", func(dir string, size int64) error {
-		return withFile(dir, unix.O_RDWR, func(fd int) error { return unix.Ftruncate(fd, size) })
+		return withFile(dir, unix.O_WRONLY, func(fd int) error { return unix.Ftruncate(fd, size) })
 	}},
 	{"truncate", func(dir string, size int64) error {
-		if err := withFile(dir, unix.O_RDWR, func(int) error { return nil }); err != nil {
+		if err := withFile(dir, unix.O_WRONLY, func(int) error { return nil }); err != nil {
 			return err
 		}
 		return unix.Truncate(filepath.Join(dir, "f"), size)
 	}},
 	{"fallocate", func(dir string, size int64) error {
-		return withFile(dir, unix.O_RDWR, func(fd int) error { return unix.Fallocate(fd, 0, 0, size) })
+		return withFile(dir, unix.O_WRONLY, func(fd int) error { return unix.Fallocate(fd, 0, 0, size) })
 	}},
 	{"fallocate past the end", func(dir string, size int64) error {
-		return withFile(dir, unix.O_RDWR, func(fd int) error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size) })
+		return withFile(dir, unix.O_WRONLY, func(fd int) error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size) })
 	}},
 	{"write", func(dir string, size int64) error {
 		return withFile(dir, unix.O_WRONLY, func(fd int) error { return writeAll(fd, size) })
@@ -132,7 +169,7 @@ var waysToGrow = []wayToGrow{
 	}},
 	{"copy_file_range", copyGrow},
 	{"O_TMPFILE", func(dir string, size int64) error {
-		fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
 		if err != nil {
 			return err
 		}
@@ -140,7 +177,7 @@ var waysToGrow = []wayToGrow{
 		return unix.Ftruncate(fd, size)
 	}},
 	{"an unlinked region", func(dir string, size int64) error {
-		return withFile(dir, unix.O_RDWR, func(fd int) error {
+		return withFile(dir, unix.O_WRONLY, func(fd int) error {
 			if err := unix.Unlink(filepath.Join(dir, "f")); err != nil {
 				return err
 			}
@@ -180,13 +217,18 @@ func writeAll(fd int, size int64) error {
 
 // copyGrow copies from a region that is outside of every limit but the mount's: from a memory file.
 func copyGrow(dir string, size int64) error {
-	return withFile(dir, unix.O_RDWR, func(fd int) error {
+	return withFile(dir, unix.O_WRONLY, func(fd int) error {
 		if err := unix.Ftruncate(fd, size/2); err != nil {
 			return err
 		}
+		source, err := unix.Open(filepath.Join(dir, "f"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(source)
 		from, to := int64(0), size/2
 		for to < size {
-			n, err := unix.CopyFileRange(fd, &from, fd, &to, int(min(size-to, size/2)), 0)
+			n, err := unix.CopyFileRange(source, &from, fd, &to, int(min(size-to, size/2)), 0)
 			if err != nil {
 				return err
 			}
@@ -407,7 +449,7 @@ func growToTheEnd(dir, name string) (granted map[string]int, err error) {
 	granted = map[string]int{}
 	for i := 0; ; i++ {
 		path := filepath.Join(dir, fmt.Sprintf("%s-%d", name, i))
-		fd, err := unix.Open(path, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		fd, err := unix.Open(path, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
 		if err != nil {
 			return granted, err
 		}

@@ -88,14 +88,25 @@ func TestLimitsOutliveTheServer(t *testing.T) {
 	defer unix.Close(fd)
 	wantErrno(t, "one that goes", unix.Ftruncate(fd, 1<<20), 0)
 	wantErrno(t, "unlink", unix.Unlink(filepath.Join(a, "gone")), 0)
+	temp, err := unix.Open(b, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(temp)
 	for i := range 3 {
 		killServer(t, m)
 		wantErrno(t, "another region", growTo(filepath.Join(b, "g"), 0), syscall.EDQUOT)
-		wantErrno(t, "more bytes", growTo(filepath.Join(b, "f"), 4<<20+1), syscall.EDQUOT)
+		wantErrno(t, "more bytes, beside the one that is gone", growTo(filepath.Join(b, "f"), 3<<20+1), syscall.EDQUOT)
+		wantErrno(t, "more bytes of one that never had a name", unix.Ftruncate(temp, page), syscall.EDQUOT)
 		as := actAs(limitUser, func() error { return growTo(filepath.Join(m.dir, fmt.Sprint("user", i)), 1<<20+1) })
 		wantErrno(t, "a user's bytes", as, syscall.EDQUOT)
 		if got := m.number(t, "promised_bytes"); got != 4<<20 {
 			t.Errorf("after kill %d: promised_bytes %d, want %d", i, got, 4<<20)
+		}
+		for kind, name := range map[string]string{"directory": "a", "user": "0", "group": "0"} {
+			if got := m.usage(t, kind, name, "unlinked"); got != 1<<20 {
+				t.Errorf("after kill %d: %s %s has %d bytes without a name, want %d", i, kind, name, got, 1<<20)
+			}
 		}
 	}
 	b2, err := os.ReadFile(filepath.Join(m.dir, ".ctl/config"))
@@ -279,6 +290,109 @@ func TestOvercommittedDirectory(t *testing.T) {
 }
 
 // A soft limit refuses nothing, and is logged once.
+// fallocate promises, and gets memory at once only below a directory that wants it so; also by the next server.
+func TestPagesNow(t *testing.T) {
+	needSuccessor(t)
+	m := serve(t, "--size=32M", "--huge=never")
+	now, later := m.mkdir(t, "now/below"), m.mkdir(t, "later")
+	m.tell(t, "limits", "directory now reserve=now")
+	allocate := func(dir string, mode uint32, off, size int64) (resident int64) {
+		t.Helper()
+		path := filepath.Join(dir, "f")
+		fd, err := unix.Open(path, unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		wantErrno(t, "fallocate", unix.Fallocate(fd, mode, off, size), 0)
+		var s unix.Stat_t
+		wantErrno(t, "fstat", unix.Fstat(fd, &s), 0)
+		if mode == 0 && s.Size != off+size {
+			t.Errorf("%s has %d bytes, want %d", path, s.Size, off+size)
+		}
+		return s.Blocks * 512
+	}
+	for i := range int64(2) {
+		if got, want := allocate(now, 0, i<<20, 1<<20), (i+1)<<20; got != want {
+			t.Errorf("%d bytes are there below the directory, want %d", got, want)
+		}
+		if got := allocate(later, 0, i<<20, 1<<20); got > (i+1)*page {
+			t.Errorf("%d bytes are there elsewhere, want those of the last page at most", got)
+		}
+		killServer(t, m)
+	}
+	if got := m.number(t, "promised_bytes"); got != 4<<20 {
+		t.Errorf("promised_bytes %d, want %d", got, 4<<20)
+	}
+	if err := touch(filepath.Join(later, "f"), 2<<20); err != nil {
+		t.Error(err)
+	}
+	if got := allocate(later, unix.FALLOC_FL_KEEP_SIZE, 2<<20, 1<<20); got != 3<<20 {
+		t.Errorf("%d bytes are there, past the end, want %d: nothing else keeps the promise", got, 3<<20)
+	}
+	data := []byte("content")
+	fd, err := unix.Open(filepath.Join(later, "z"), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Pwrite(fd, data, 0); err != nil {
+		t.Fatal(err)
+	}
+	wantErrno(t, "zero range", unix.Fallocate(fd, unix.FALLOC_FL_ZERO_RANGE, 1, 1<<20), 0)
+	got := make([]byte, len(data))
+	if _, err := unix.Pread(fd, got, 0); err != nil || string(got) != "c\x00\x00\x00\x00\x00\x00" {
+		t.Errorf("after a range of zeros: %q, %v", got, err)
+	}
+	m.tell(t, "limits", "directory now/below bytes=3M")
+	g, err := unix.Open(filepath.Join(now, "g"), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(g)
+	wantErrno(t, "more than is allowed", unix.Fallocate(g, 0, 0, 2<<20), syscall.EDQUOT)
+	var st unix.Stat_t
+	if err := unix.Fstat(g, &st); err != nil || st.Size != 0 || st.Blocks != 0 {
+		t.Errorf("refused, and %d bytes are there (%v)", st.Blocks*512, err)
+	}
+}
+
+// In the cached way a region that somebody may have mapped for writing is in memory twice, and counts so against the mount,
+// also for the next server; but not in anybody's share.
+func TestCachedRegionsCountTwice(t *testing.T) {
+	needSuccessor(t)
+	m := serve(t, "--io=cached", "--size=8M", "--huge=never")
+	m.tell(t, "limits", "user 0 bytes=6M")
+	path := filepath.Join(m.dir, "f")
+	fd, err := unix.Open(path, unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapped, err := func() ([]byte, error) {
+		defer unix.Close(fd)
+		wantErrno(t, "half of the mount", unix.Ftruncate(fd, 4<<20), 0)
+		return unix.Mmap(fd, 0, 4<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	}()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		wantErrno(t, "more, while it is mapped", unix.Truncate(path, 4<<20+page), syscall.ENOSPC)
+		if got := m.lastError(t); !strings.Contains(got, "4.0M of them are second copies in the page cache of the mount") {
+			t.Errorf("got %s", got)
+		}
+		if got, twice := m.number(t, "promised_bytes"), m.number(t, "copied_bytes"); got != 4<<20 || twice != 4<<20 {
+			t.Errorf("%d bytes are promised and %d counted twice, want %d and %d", got, twice, 4<<20, 4<<20)
+		}
+		wantErrno(t, "another one", growTo(filepath.Join(m.dir, "g"), page), syscall.ENOSPC)
+		killServer(t, m)
+	}
+	wantErrno(t, "munmap", unix.Munmap(mapped), 0)
+	m.waitFor(t, "the end of the copy", func() bool { return m.number(t, "copied_bytes") == 0 })
+	wantErrno(t, "more, when nobody has it", unix.Truncate(path, 6<<20), 0)
+	wantErrno(t, "more than the user's", unix.Truncate(path, 6<<20+page), syscall.EDQUOT)
+}
+
 func TestSoftLimit(t *testing.T) {
 	m := serve(t, "--size=16M", "--no-keeper")
 	d := m.mkdir(t, "d")

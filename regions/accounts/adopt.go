@@ -83,14 +83,15 @@ func (b *Book) Adopted() {
 	b.sums.written(b.writer)
 }
 
-// FoundDirectory takes note of a directory that was there before the book, and of what is set for it.
-func (b *Book) FoundDirectory(n, dir Node, s Settings) {
+// FoundDirectory takes note of a directory that was there before the book, of what is set for it, and how many bytes its
+// extended attributes have.
+func (b *Book) FoundDirectory(n, dir Node, s Settings, xattrs int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, gone := b.gone[n]; gone || !b.adopting || b.dirs[n] != nil {
 		return
 	}
-	a := &account{kind: OfDirectory, id: uint64(n), parent: b.directory(dir), settings: s}
+	a := &account{kind: OfDirectory, id: uint64(n), parent: b.directory(dir), settings: s, xattrs: xattrs}
 	b.dirs[n] = a
 	a.blank = !b.written(a) && a.limited()
 	if s.Reserve > 0 {
@@ -100,6 +101,7 @@ func (b *Book) FoundDirectory(n, dir Node, s Settings) {
 	var x changes
 	x.begin()
 	x.addAbove(a.parent, Amount{Directories: 1, Nodes: 1})
+	x.addAbove(a, Amount{Bytes: xattrs})
 	b.count(&x)
 }
 
@@ -115,7 +117,7 @@ func (b *Book) Found(n, dir Node, t Type, s Seen, o Owner, links uint32) (known 
 	}
 	switch {
 	case f == nil:
-		f = b.enter(n, &file{home: b.directory(dir), region: t == Region, owners: b.owners(o)}, s)
+		f = b.enter(n, &file{home: b.directory(dir), region: t == Region, owners: b.owners(o, owners{})}, s)
 		if links > 1 {
 			f.partial = true
 			b.partial[f] = struct{}{}
@@ -134,22 +136,24 @@ func (b *Book) Found(n, dir Node, t Type, s Seen, o Owner, links uint32) (known 
 	return true
 }
 
-// FoundNameless takes note of a region without a name that a book before this one knew. It counts for the mount.
-func (b *Book) FoundNameless(n Node, s Seen) {
+// FoundNameless takes note of a region without a name that a book before this one knew, and of where it was last; only for
+// the mount where that is not known.
+func (b *Book) FoundNameless(n, home Node, s Seen, o Owner) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, gone := b.gone[n]; gone || b.files[n] != nil {
 		return
 	}
-	b.nameless[n] = b.enter(n, &file{home: b.root, region: true, nameless: true}, s)
+	b.nameless[n] = b.enter(n, &file{home: b.directory(home), region: true, nameless: true, owners: b.owners(o, owners{})}, s)
 }
 
 // enter takes in a file that is there.
 func (b *Book) enter(n Node, f *file, s Seen) *file {
-	f.size, f.resident = s.Size, s.Resident
+	f.size, f.resident, f.xattrs = s.Size, s.Resident, s.Xattrs
 	if s.Resident > roundUp(s.Size, b.unit) {
 		f.beyond = s.Resident
 	}
+	f.twice = b.held[n] > 0
 	f.promised = b.promise(f)
 	b.files[n] = f
 	var c changes

@@ -44,7 +44,7 @@ func (w *walk) succeed() {
 	w.b.Expect()
 	w.b.SetSize(w.m.limits[testRoot].Bytes, true)
 	for u, bytes := range w.m.users {
-		w.b.SetLimits(OfUser, u, &Limits{Bytes: bytes})
+		w.b.SetLimits(Numbered(OfUser, u), &Limits{Bytes: bytes})
 	}
 	if _, ok := w.b.Inherit(w.mem, w.writer); !ok {
 		w.fail("what the last book wrote down does not hold")
@@ -60,7 +60,7 @@ func (w *walk) succeed() {
 func (w *walk) findDirectory(d Node) {
 	if known, _ := w.b.Known(d); !known {
 		w.findDirectory(w.m.parents[d])
-		w.b.FoundDirectory(d, w.m.parents[d], Settings{Limits: w.m.limits[d]})
+		w.b.FoundDirectory(d, w.m.parents[d], Settings{Limits: w.m.limits[d]}, 0)
 	}
 }
 

@@ -15,11 +15,12 @@ const (
 )
 
 // Amount is what an account holds. Bytes are promised, Size is the sum of the sizes of regions with a name, Resident the
-// memory that is there, Unlinked what of Bytes belongs to regions without a name. Nodes counts regions, directories and
+// memory that is there, Unlinked what of Bytes belongs to regions without a name. Copies are the second ones of regions that
+// somebody may have mapped through a cache; they count against the mount's limit only. Nodes counts regions, directories and
 // others.
 type Amount struct {
 	Bytes, Size                 int64
-	Resident, Unlinked          int64
+	Resident, Unlinked, Copies  int64
 	Regions, Directories, Nodes int64
 }
 
@@ -28,13 +29,14 @@ func (a *Amount) add(b Amount) {
 	a.Size += b.Size
 	a.Resident += b.Resident
 	a.Unlinked += b.Unlinked
+	a.Copies += b.Copies
 	a.Regions += b.Regions
 	a.Directories += b.Directories
 	a.Nodes += b.Nodes
 }
 
 func (a Amount) minus() Amount {
-	return Amount{-a.Bytes, -a.Size, -a.Resident, -a.Unlinked, -a.Regions, -a.Directories, -a.Nodes}
+	return Amount{-a.Bytes, -a.Size, -a.Resident, -a.Unlinked, -a.Copies, -a.Regions, -a.Directories, -a.Nodes}
 }
 
 // Limits are an account's. None is 0.
@@ -71,14 +73,24 @@ const (
 	OvercommitOn
 )
 
+// Pages is when what fallocate asks for gets its memory.
+type Pages uint8
+
+const (
+	PagesInherit Pages = iota
+	PagesLater         // when it is touched: it is promised
+	PagesNow           // at once
+)
+
 // Settings are a directory's.
 type Settings struct {
 	Limits
 	Writes     Writes
 	Overcommit Overcommit
+	Pages      Pages
 }
 
-// Kind is whose account it is. An owner is the process that made a region.
+// Kind is whose account it is. An owner is the process that made a region, a cgroup the one that it was in.
 type Kind uint8
 
 const (
@@ -87,10 +99,11 @@ const (
 	OfUser
 	OfGroup
 	OfOwner
+	OfCgroup
 	kinds
 )
 
-var kindNames = [kinds]string{"mount", "directory", "user", "group", "owner"}
+var kindNames = [kinds]string{"mount", "directory", "user", "group", "owner", "cgroup"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -104,21 +117,17 @@ func ParseKind(s string) (Kind, bool) {
 	return 0, false
 }
 
-// Owner is to whom a region belongs beside its directories. Process 0 is nobody.
-type Owner struct{ User, Group, Process uint32 }
-
 // Exceeded says which limit stands in the way of what.
 type Exceeded struct {
 	Kind  Kind
 	ID    uint64 // a directory's node, a user's number, ...
+	Name  string // of one that is told by it
 	What  What
 	Limit int64
 	Used  int64 // with what is reserved and not used
 	Kept  int64 // of Used: reserved and not used
+	Twice int64 // of Used and Asked: second copies
 	Asked int64 // more
-	// Holder is the user who holds the most, and Holds how much; only of bytes of the mount.
-	Holder uint32
-	Holds  int64
 }
 
 // What is which of the limits it is.

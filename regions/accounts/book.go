@@ -17,11 +17,14 @@ type Book struct {
 	files    map[Node]*file
 	several  map[*file]struct{} // those that have more than one home
 	nameless map[Node]*file
-	dying    int // of nameless: held by nobody
+	held     map[Node]int32 // how often who may map it has it, where that makes a second copy
+	dying    int            // of nameless: held by nobody
 	deaths   uint64
-	subjects [kinds]map[uint32]*account
+	subjects [kinds]map[uint64]*account
+	named    [kinds]map[string]*account // of subjects
 	defaults [kinds]Limits
-	explicit [kinds]map[uint32]Limits
+	patterns [kinds]func(name string) Limits
+	explicit map[Subject]Limits
 	writes   Writes // where no directory says anything
 	over     bool   // overcommit where no directory says anything
 	reserves int    // accounts that have a reservation
@@ -40,7 +43,8 @@ type Book struct {
 type account struct {
 	kind     Kind
 	id       uint64
-	parent   *account // of a directory; nil for the root's and all others
+	name     string   // where the kind is a named one
+	parent   *account // of a directory, or the one above a named one; nil for the others
 	also     *account // where a directory is being moved to
 	settings Settings
 	used     Amount
@@ -48,6 +52,7 @@ type account struct {
 	sum      *sum   // where used is written down; nil for nowhere
 	blank    bool   // while adopting: nobody has written down what it holds
 	peak     Amount // of Bytes and Regions
+	xattrs   int64  // bytes of a directory's own extended attributes
 	slack    int64  // reserved and not used in the directories below
 	own      int64  // what this one adds to its parent's slack
 	warned   bool   // above a soft limit
@@ -60,13 +65,15 @@ type file struct {
 	promised int64
 	beyond   int64 // end of what was allocated past the size
 	resident int64
+	xattrs   int64      // bytes of extended attributes
 	home     *account   // directory of a name; of a region without one, where it was last
 	more     []*account // of its further names
-	owners   [3]*account
-	heirs    *[3]*account // who are becoming its owners; nil for nobody
+	owners   owners
+	heirs    *owners // who are becoming its owners; nil for nobody
 	region   bool
 	nameless bool
 	dying    bool
+	twice    bool // somebody may have it in memory a second time
 	partial  bool
 	pending  int32  // changes of the size that are not yet settled
 	overlap  bool   // two of them at once
@@ -77,6 +84,7 @@ type file struct {
 type Crossing struct {
 	Kind  Kind
 	ID    uint64
+	Name  string
 	What  What
 	Limit int64
 	Used  int64
@@ -87,12 +95,13 @@ type Crossing struct {
 func New(unit int64, root Node) *Book {
 	b := &Book{
 		unit: unit, root: &account{kind: Mount, id: uint64(root)}, writes: WritesAuto,
-		dirs: map[Node]*account{}, files: map[Node]*file{}, several: map[*file]struct{}{}, nameless: map[Node]*file{},
+		dirs: map[Node]*account{}, files: map[Node]*file{}, several: map[*file]struct{}{}, nameless: map[Node]*file{}, held: map[Node]int32{},
+		explicit: map[Subject]Limits{},
 	}
 	b.dirs[root] = b.root
 	for k := range b.subjects {
-		b.subjects[k] = map[uint32]*account{}
-		b.explicit[k] = map[uint32]Limits{}
+		b.subjects[k] = map[uint64]*account{}
+		b.named[k] = map[string]*account{}
 	}
 	return b
 }
@@ -115,52 +124,14 @@ func (b *Book) directory(n Node) *account {
 	return b.root
 }
 
-func (b *Book) owners(o Owner) [3]*account {
-	var all [3]*account
-	all[0] = b.subject(OfUser, o.User)
-	all[1] = b.subject(OfGroup, o.Group)
-	if o.Process != 0 {
-		all[2] = b.subject(OfOwner, o.Process)
-	}
-	return all
-}
-
-// subject answers the account of a user, group or process, a new one if it had none.
-func (b *Book) subject(k Kind, id uint32) *account {
-	a := b.subjects[k][id]
-	if a == nil {
-		a = &account{kind: k, id: uint64(id)}
-		a.settings.Limits = b.limitsOf(k, id)
-		b.subjects[k][id] = a
-		b.written(a)
-	}
-	return a
-}
-
-// limitsOf answers a subject's own limits, or those of all of its kind. These do not hold for user and group 0.
-func (b *Book) limitsOf(k Kind, id uint32) Limits {
-	if l, ok := b.explicit[k][id]; ok {
-		return l
-	}
-	if id == 0 {
-		return Limits{}
-	}
-	return b.defaults[k]
-}
-
-// forgetEmpty forgets an account of a process that holds nothing: there is no end to them.
-func (b *Book) forgetEmpty(a *account) {
-	if a.kind == OfOwner && a.used == (Amount{}) && !b.adopting && b.subjects[OfOwner][uint32(a.id)] == a {
-		b.unwritten(a)
-		delete(b.subjects[OfOwner], uint32(a.id))
-	}
-}
-
 func (f *file) amount() Amount {
-	x := Amount{Bytes: f.promised, Resident: f.resident, Nodes: 1}
+	x := Amount{Bytes: f.promised + f.xattrs, Resident: f.resident, Nodes: 1}
+	if f.twice {
+		x.Copies = f.promised
+	}
 	switch {
 	case f.nameless:
-		x.Unlinked = f.promised
+		x.Unlinked = f.promised + f.xattrs
 	case f.region:
 		x.Regions, x.Size = 1, f.size
 	}

@@ -49,6 +49,48 @@ func TestMemoryPastTheEnd(t *testing.T) {
 	promised("as long", 20)
 }
 
+func TestSecondCopiesCountForTheMount(t *testing.T) {
+	b := New(4, testRoot)
+	b.SetSize(100, false)
+	b.SetLimits(Numbered(OfUser, 1), &Limits{Bytes: 60})
+	b.Hold(2, 1) // before it is known
+	place(t, b, 2, 0)
+	grow := func(what string, end, least, want int64) {
+		t.Helper()
+		granted, e := b.Grow(2, end, least)
+		if e != nil {
+			granted = 0
+			b.Cancel(2)
+		} else {
+			b.Settle(2, Seen{Size: granted}, true)
+		}
+		if granted != want {
+			t.Errorf("%s: %d are granted (%v), want %d", what, granted, e, want)
+		}
+	}
+	grow("more than half", 52, 52, 0)
+	grow("as much as there is", 60, 1, 48) // whole units
+	if got := b.Mount().Used; got.Bytes != 48 || got.Copies != 48 {
+		t.Errorf("got %+v", got)
+	}
+	b.Hold(2, 1)
+	b.Hold(2, -1)
+	grow("held by one of two", 52, 52, 0)
+	b.Hold(2, -1)
+	b.Hold(2, -1)
+	grow("held by nobody", 60, 60, 60)
+	grow("more than the user's", 64, 64, 0)
+	b.Hold(2, 1)
+	if _, e := b.Make(testRoot, NewNode{Type: Other, Bytes: 4, Named: true, Owner: Owner{User: 2}}); e == nil || e.Kind != Mount || e.Twice != 60 {
+		t.Errorf("beyond what the copies leave: %+v", e)
+	}
+	b.Unlinked(2, testRoot, false, false)
+	b.Freed(2)
+	if got := b.Mount().Used; got != (Amount{}) {
+		t.Errorf("left: %+v", got)
+	}
+}
+
 func TestUnseenGrowthCounts(t *testing.T) {
 	b := New(1, testRoot)
 	b.SetSize(100, false)
@@ -58,8 +100,11 @@ func TestUnseenGrowthCounts(t *testing.T) {
 	if got := b.Mount().Used; got.Bytes != 150 || got.Resident != 7 || got.Size != 150 {
 		t.Errorf("got %+v", got)
 	}
-	if _, e := b.Grow(2, 151, 151); e == nil || e.Holder != 1 || e.Holds != 150 {
-		t.Errorf("got %+v", e)
+	if _, e := b.Grow(2, 151, 151); e == nil {
+		t.Error("more than there is")
+	}
+	if most, ok := b.Most(Mount, 0, Bytes); !ok || most != (Held{Numbered(OfUser, 1), 150}) {
+		t.Errorf("got %+v, %v", most, ok)
 	}
 	b.Cancel(2)
 	b.Grow(2, 20, 20)
@@ -89,7 +134,7 @@ func TestTwoChangesAtOnceAreLookedAtAgain(t *testing.T) {
 
 func TestAccountsOfProcessesEnd(t *testing.T) {
 	b := New(1, testRoot)
-	b.SetLimits(OfOwner, 9, &Limits{Regions: 1})
+	b.SetLimits(Numbered(OfOwner, 9), &Limits{Regions: 1})
 	place(t, b, 2, 5)
 	if _, e := b.Make(testRoot, NewNode{Type: Region, Named: true, Owner: Owner{User: 1, Process: 9}}); e == nil || e.Kind != OfOwner {
 		t.Errorf("a second region: %v", e)
@@ -174,7 +219,7 @@ func TestGrowsAsFarAsThereIsRoom(t *testing.T) {
 			b.Settle(2, Seen{Size: 6}, true)
 		}
 	}
-	b.SetLimits(OfUser, 1, &Limits{Largest: 9})
+	b.SetLimits(Numbered(OfUser, 1), &Limits{Largest: 9})
 	if granted, e := b.Grow(2, 40, 6); e != nil || granted != 9 {
 		t.Errorf("granted %d, %v, want the largest that one may be", granted, e)
 	}
@@ -292,12 +337,12 @@ func TestDirectoryWithTooLargeRegions(t *testing.T) {
 func TestWhatWasThereBefore(t *testing.T) {
 	b := New(4, testRoot)
 	b.Expect()
-	b.FoundDirectory(2, testRoot, Settings{})
-	b.FoundDirectory(2, testRoot, Settings{})
+	b.FoundDirectory(2, testRoot, Settings{}, 0)
+	b.FoundDirectory(2, testRoot, Settings{}, 0)
 	b.Found(3, 2, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, 2)
 	b.Found(3, testRoot, Region, Seen{Size: 5, Resident: 16}, Owner{User: 1}, 2) // another name
 	b.Found(4, 2, Other, Seen{Resident: 4}, Owner{}, 1)
-	b.FoundNameless(5, Seen{Size: 4})
+	b.FoundNameless(5, 77, Seen{Size: 4}, Owner{User: 1})
 	if known, whole := b.Known(3); !known || whole {
 		t.Error("all names of a region are known before everything is found")
 	}
@@ -331,7 +376,7 @@ func TestWhatWasThereBefore(t *testing.T) {
 	if got := b.Mount().Used; got.Unlinked != 16 || got.Regions != 1 || b.Dying() != 0 {
 		t.Errorf("got %+v", got)
 	}
-	for _, k := range []Kind{Mount, OfDirectory, OfUser, OfGroup, OfOwner} {
+	for _, k := range []Kind{Mount, OfDirectory, OfUser, OfGroup, OfOwner, OfCgroup} {
 		if got, ok := ParseKind(k.String()); !ok || got != k {
 			t.Errorf("%v is read as %v, %t", k, got, ok)
 		}

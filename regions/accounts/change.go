@@ -42,7 +42,7 @@ func (s *set) has(a *account) bool {
 	return false
 }
 
-// above adds a directory and all that are above it.
+// above adds an account and all that are above it.
 func (s *set) above(a *account) {
 	for ; a != nil && !s.has(a); a = a.parent {
 		s.list = append(s.list, a)
@@ -59,17 +59,13 @@ func (s *set) of(f *file) {
 		s.above(a)
 	}
 	for _, a := range f.owners {
-		if a != nil {
-			s.list = append(s.list, a)
-		}
+		s.above(a)
 	}
 	if f.heirs == nil {
 		return
 	}
 	for _, a := range f.heirs {
-		if a != nil && !s.has(a) {
-			s.list = append(s.list, a)
-		}
+		s.above(a)
 	}
 }
 
@@ -125,9 +121,6 @@ func (b *Book) apply(c *changes, force bool) *Exceeded {
 		for i := range c.list {
 			if e := b.check(&c.list[i]); e != nil {
 				b.undo(c)
-				if e.What == Bytes {
-					b.holder(e)
-				}
 				return e
 			}
 		}
@@ -175,7 +168,12 @@ func (a *account) refresh() {
 }
 
 // committed is what counts against the limit of bytes.
-func (a *account) committed() int64 { return a.used.Bytes + a.slack }
+func (a *account) committed() int64 {
+	if a.kind == Mount {
+		return a.used.Bytes + a.used.Copies + a.slack
+	}
+	return a.used.Bytes + a.slack
+}
 
 // check asks whether what was added is within the limits. Bytes come before counts. What pays from a reservation adds
 // nothing to what counts above it.
@@ -192,25 +190,16 @@ func (b *Book) check(c *change) *Exceeded {
 		if x.limit == 0 || x.more <= 0 || x.used <= x.limit && !a.blank {
 			continue
 		}
-		e := &Exceeded{Kind: a.kind, ID: a.id, What: x.what, Limit: x.limit, Used: x.used - x.more, Asked: x.more}
+		e := &Exceeded{Kind: a.kind, ID: a.id, Name: a.name, What: x.what, Limit: x.limit, Used: x.used - x.more, Asked: x.more}
 		if x.what == Bytes {
 			e.Kept = a.slack
+			if a.kind == Mount {
+				e.Twice = a.used.Copies
+			}
 		}
 		return e
 	}
 	return nil
-}
-
-// holder tells who holds the most.
-func (b *Book) holder(e *Exceeded) {
-	if e.Kind != Mount {
-		return
-	}
-	for id, a := range b.subjects[OfUser] {
-		if a.used.Bytes > e.Holds || a.used.Bytes == e.Holds && id < e.Holder {
-			e.Holder, e.Holds = id, a.used.Bytes
-		}
-	}
 }
 
 // noted keeps the marks of an account.
@@ -234,7 +223,7 @@ func (b *Book) warn(a *account, what What, limit, used int64) {
 		return
 	}
 	a.warned = true
-	b.tell(Crossing{Kind: a.kind, ID: a.id, What: what, Limit: limit, Used: used})
+	b.tell(Crossing{Kind: a.kind, ID: a.id, Name: a.name, What: what, Limit: limit, Used: used})
 }
 
 func (b *Book) tell(c Crossing) {

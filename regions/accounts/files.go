@@ -48,7 +48,7 @@ func (b *Book) Make(dir Node, n NewNode) (*Claim, *Exceeded) {
 		return c, b.claimDirectory(c, parent, false)
 	}
 	f := &file{home: parent, region: n.Type == Region, nameless: !n.Named, promised: n.Bytes, resident: n.Bytes,
-		owners: b.owners(n.Owner)}
+		owners: b.owners(n.Owner, owners{})}
 	c.node = f
 	if e := b.charge(f, f.amount(), false); e != nil {
 		return nil, e
@@ -106,6 +106,11 @@ func (c *Claim) Made(n Node, s Seen, o Owner) {
 	if f.nameless {
 		b.nameless[n] = f
 	}
+	if b.held[n] > 0 {
+		b.charge(f, f.amount().minus(), true)
+		f.twice = true
+		b.charge(f, f.amount(), true)
+	}
 	next := b.heirs(f, o)
 	b.reown(f, func() { f.owners = next }, true)
 	b.update(f, s)
@@ -114,7 +119,7 @@ func (c *Claim) Made(n Node, s Seen, o Owner) {
 // Came takes note of a node that was made without a claim.
 func (b *Book) Came(n, dir Node, t Type, s Seen, o Owner) {
 	b.mu.Lock()
-	f := &file{home: b.directory(dir), region: t == Region, owners: b.owners(o)}
+	f := &file{home: b.directory(dir), region: t == Region, owners: b.owners(o, owners{})}
 	b.charge(f, f.amount(), true)
 	b.mu.Unlock()
 	(&Claim{book: b, node: f}).Made(n, s, o)
@@ -265,7 +270,7 @@ func (b *Book) die(f *file) {
 		return
 	}
 	b.charge(f, f.amount().minus(), true)
-	f.owners, f.heirs = [3]*account{}, nil
+	f.owners, f.heirs = owners{}, nil
 	if b.apart(f.home, b.root) == nil {
 		f.home = b.root
 	}
@@ -293,6 +298,7 @@ func (b *Book) free(n Node, f *file) {
 	delete(b.files, n)
 	delete(b.nameless, n)
 	delete(b.several, f)
+	delete(b.held, n)
 	b.ended(n)
 }
 
@@ -321,7 +327,7 @@ func (b *Book) DirectoryRemoved(n Node) {
 	b.unwritten(a)
 	var c changes
 	c.begin()
-	c.addAbove(a.parent, Amount{Directories: -1, Nodes: -1})
+	c.addAbove(a.parent, Amount{Bytes: -a.xattrs, Directories: -1, Nodes: -1})
 	b.apply(&c, true)
 }
 
@@ -370,9 +376,9 @@ func (b *Book) Chown(n Node, o Owner) (*Claim, *Exceeded) {
 		f.heirs = nil
 		return nil, e
 	}
-	end := func(owners [3]*account) {
+	end := func(these owners) {
 		if f.heirs == &next { // it is still there
-			b.reown(f, func() { f.owners, f.heirs = owners, nil }, true)
+			b.reown(f, func() { f.owners, f.heirs = these, nil }, true)
 		}
 	}
 	c.keep = func() { end(next) }
@@ -380,14 +386,8 @@ func (b *Book) Chown(n Node, o Owner) (*Claim, *Exceeded) {
 	return c, nil
 }
 
-// heirs answers the accounts of a file's owners as they shall be.
-func (b *Book) heirs(f *file, o Owner) [3]*account {
-	next := b.owners(o)
-	if o.Process == 0 {
-		next[2] = f.owners[2]
-	}
-	return next
-}
+// heirs answers the accounts of a file's owners as they shall be; what o does not tell is as it was.
+func (b *Book) heirs(f *file, o Owner) owners { return b.owners(o, f.owners) }
 
 // reown changes to whom a file belongs.
 func (b *Book) reown(f *file, change func(), force bool) *Exceeded {

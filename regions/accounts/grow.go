@@ -4,6 +4,7 @@ package accounts
 type Seen struct {
 	Size     int64
 	Resident int64 // bytes of memory
+	Xattrs   int64 // bytes of extended attributes; only when it is found
 }
 
 // promise is what a file counts.
@@ -38,7 +39,7 @@ func (b *Book) tooLarge(f *file, at *account) *Exceeded {
 
 func (a *account) tooLarge(size, was int64) *Exceeded {
 	if l := a.settings.Largest; l > 0 && size > l {
-		return &Exceeded{Kind: a.kind, ID: a.id, What: Largest, Limit: l, Used: was, Asked: size - was}
+		return &Exceeded{Kind: a.kind, ID: a.id, Name: a.name, What: Largest, Limit: l, Used: was, Asked: size - was}
 	}
 	return nil
 }
@@ -94,6 +95,9 @@ func (b *Book) promiseTo(f *file, bytes int64, force bool) *Exceeded {
 	if f.nameless {
 		by.Unlinked = by.Bytes
 	}
+	if f.twice {
+		by.Copies = by.Bytes
+	}
 	if e := b.charge(f, by, force); e != nil {
 		return e
 	}
@@ -132,7 +136,11 @@ func (b *Book) room(f *file) int64 {
 	room, largest := int64(most), int64(most)
 	for _, a := range b.counts(f) {
 		if l := a.settings.Bytes; l > 0 {
-			room = min(room, l-a.committed()+b.owned(a, f))
+			here := l - a.committed() + b.owned(a, f)
+			if a.kind == Mount && f.twice {
+				here /= 2
+			}
+			room = min(room, here)
 		}
 		if l := a.settings.Largest; l > 0 {
 			largest = min(largest, l-f.size)
@@ -233,6 +241,28 @@ func (b *Book) See(n Node, seq uint32, s Seen) {
 	if f := b.files[n]; f != nil && f.seq == seq && f.pending == 0 {
 		b.update(f, s)
 	}
+}
+
+// Hold takes note that somebody more, or less, has a region open so that it may be mapped for writing, where what is
+// mapped is in memory a second time. It cannot be refused.
+func (b *Book) Hold(n Node, more int32) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	held := max(b.held[n]+more, 0)
+	if held == 0 {
+		delete(b.held, n)
+	} else {
+		b.held[n] = held
+	}
+	f := b.files[n]
+	if f == nil || f.twice == (held > 0) {
+		return
+	}
+	before := f.amount()
+	f.twice = held > 0
+	by := f.amount()
+	by.add(before.minus())
+	b.charge(f, by, true)
 }
 
 func (b *Book) update(f *file, s Seen) {

@@ -42,7 +42,7 @@ func (b *Book) Short(k Kind, id uint64, w What, more int64) int64 {
 	case OfDirectory:
 		a = b.dirs[Node(id)]
 	default:
-		a = b.subjects[k][uint32(id)]
+		a = b.subjects[k][id]
 	}
 	if a == nil {
 		return 0

@@ -43,7 +43,6 @@ func (b *Book) reserve(a *account, bytes int64, force bool) *Exceeded {
 		if l := p.settings.Bytes; l > 0 && p.committed() > l {
 			e := &Exceeded{Kind: p.kind, ID: p.id, What: Bytes, Limit: l, Kept: p.slack, Asked: bytes - old}
 			e.Used = p.committed()
-			b.holder(e)
 			a.settings.Reserve = old
 			a.refresh()
 			e.Used, e.Kept = p.committed(), p.slack
@@ -93,22 +92,10 @@ func (b *Book) SetSize(bytes int64, force bool) *Exceeded {
 	defer b.mu.Unlock()
 	if have := b.root.committed(); bytes > 0 && bytes < have && !force {
 		e := &Exceeded{Kind: Mount, ID: b.root.id, What: Bytes, Limit: bytes, Used: have, Kept: b.root.slack}
-		b.holder(e)
 		return e
 	}
 	b.root.settings.Bytes = bytes
 	return nil
-}
-
-// SetDefaults says what holds where nothing is set: for each user, group or process, and how writes and holes are met.
-func (b *Book) SetDefaults(k Kind, l Limits) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.defaults[k] = l
-	for id, a := range b.subjects[k] {
-		a.settings.Limits = b.limitsOf(k, id)
-		b.written(a)
-	}
 }
 
 // SetHabits says how writes past the end and holes are met where no directory says anything.
@@ -122,22 +109,6 @@ func (b *Book) SetHabits(w Writes, overcommit bool) {
 	}
 }
 
-// SetLimits sets the limits of a user, group or process; nil takes them away, so that those of all hold.
-func (b *Book) SetLimits(k Kind, id uint32, l *Limits) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if l == nil {
-		delete(b.explicit[k], id)
-	} else {
-		b.explicit[k][id] = *l
-	}
-	if a := b.subjects[k][id]; a != nil {
-		a.settings.Limits = b.limitsOf(k, id)
-		b.written(a)
-		b.noted(a)
-	}
-}
-
 // WritesAt answers how writes past the end of a region are met, or of those in a directory. A limit or a reservation of
 // their own makes them strict where nothing else is said.
 func (b *Book) WritesAt(n Node) Writes {
@@ -147,8 +118,10 @@ func (b *Book) WritesAt(n Node) Writes {
 	if f := b.files[n]; f != nil {
 		at = f.home
 		for _, a := range f.owners {
-			if a != nil && (a.settings.Bytes > 0 || a.settings.Largest > 0) {
-				return WritesStrict
+			for ; a != nil; a = a.parent {
+				if a.settings.Bytes > 0 || a.settings.Largest > 0 {
+					return WritesStrict
+				}
 			}
 		}
 	}
@@ -231,6 +204,23 @@ func (b *Book) Home(n Node) Node {
 		return Node(f.home.id)
 	}
 	return Node(b.root.id)
+}
+
+// PagesAt answers when what is allocated for a region gets its memory: at once also where nothing else would keep the
+// promise, because holes count nothing or the mount has no size.
+func (b *Book) PagesAt(n Node) Pages {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f := b.files[n]
+	if f == nil || b.root.settings.Bytes == 0 || b.overcommitted(f.home) {
+		return PagesNow
+	}
+	for a := f.home; a != nil; a = a.parent {
+		if p := a.settings.Pages; p != PagesInherit {
+			return p
+		}
+	}
+	return PagesLater
 }
 
 // Parent answers the directory that a directory is in; the root's is the root.

@@ -386,7 +386,7 @@ func (w *walk) limit() {
 	if w.r.IntN(4) == 0 {
 		u := uint32(1 + w.r.IntN(3))
 		w.m.users[u] = 20 + w.r.Int64N(200)
-		w.b.SetLimits(OfUser, u, &Limits{Bytes: w.m.users[u]})
+		w.b.SetLimits(Numbered(OfUser, u), &Limits{Bytes: w.m.users[u]})
 		w.log = append(w.log, fmt.Sprintf("user %d limit %d", u, w.m.users[u]))
 		return
 	}

@@ -157,7 +157,7 @@ const Foresight = 5 * time.Minute
 func (b *Book) foresee(a *account, now time.Time) {
 	p, l, held := &a.pace, &a.settings.Limits, tallyOf(&a.used)
 	slot := now.Sub(b.slots.began).Seconds()
-	soonest := Crossing{Kind: a.kind, ID: a.id, In: farAway}
+	soonest := Crossing{Kind: a.kind, ID: a.id, Name: a.name, In: farAway}
 	for _, x := range [...]struct {
 		what               What
 		before, then, held int64

@@ -104,7 +104,7 @@ func TestFoundIsNoGrowth(t *testing.T) {
 	b.SetSize(1000, false)
 	place(t, b, 2, 0)
 	growTo(t, b, 2, 50)
-	b.FoundNameless(3, Seen{Size: 500})
+	b.FoundNameless(3, testRoot, Seen{Size: 500}, Owner{})
 	want := func(what string, used, growth int64) {
 		t.Helper()
 		if s := b.Mount(); s.Used.Bytes != used || s.Growth.Bytes != growth || s.Growth.Rate(c.now) != growth/5 {
@@ -142,7 +142,7 @@ func TestFoundIsNoGrowth(t *testing.T) {
 func TestNobodyIsNotFull(t *testing.T) {
 	b := New(1, testRoot)
 	c := newClock(b)
-	b.SetLimits(OfUser, 7, &Limits{Bytes: 10, Regions: 1})
+	b.SetLimits(Numbered(OfUser, 7), &Limits{Bytes: 10, Regions: 1})
 	for _, s := range b.Limited() {
 		if in, ok := s.Growth.FullIn(c.now); ok || s.Growth.Rate(c.now) != 0 {
 			t.Errorf("%v %d: full in %v", s.Kind, s.ID, in)
@@ -215,7 +215,7 @@ func TestFullSoonIsToldOnce(t *testing.T) {
 func TestFullSoonOfAUser(t *testing.T) {
 	b := New(1, testRoot)
 	c := newClock(b)
-	b.SetLimits(OfUser, 1, &Limits{Regions: 10})
+	b.SetLimits(Numbered(OfUser, 1), &Limits{Regions: 10})
 	for n := range Node(6) {
 		place(t, b, n+2, 1000)
 		c.tick()

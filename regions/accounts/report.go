@@ -9,6 +9,7 @@ import (
 type State struct {
 	Kind     Kind
 	ID       uint64
+	Name     string // of one that is told by it
 	Settings Settings
 	Used     Amount
 	Kept     int64 // reserved below and not used
@@ -17,7 +18,7 @@ type State struct {
 }
 
 func (b *Book) state(a *account) State {
-	return State{Kind: a.kind, ID: a.id, Settings: a.settings, Used: a.used, Kept: a.slack, Peak: a.peak, Growth: b.growth(a)}
+	return State{Kind: a.kind, ID: a.id, Name: a.name, Settings: a.settings, Used: a.used, Kept: a.slack, Peak: a.peak, Growth: b.growth(a)}
 }
 
 // Mount answers the mount's own account.
@@ -31,22 +32,14 @@ func (b *Book) Mount() State {
 func (b *Book) Account(k Kind, id uint64) (State, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var a *account
-	switch k {
-	case Mount:
-		a = b.root
-	case OfDirectory:
-		a = b.dirs[Node(id)]
-	default:
-		a = b.subjects[k][uint32(id)]
-	}
+	a := b.account(k, id)
 	if a == nil {
 		return State{}, false
 	}
 	return b.state(a), true
 }
 
-// Accounts answers all accounts of a kind, in the order of their numbers.
+// Accounts answers all accounts of a kind, in the order of their names or numbers.
 func (b *Book) Accounts(k Kind) []State {
 	b.mu.Lock()
 	var all []State
@@ -65,7 +58,7 @@ func (b *Book) Accounts(k Kind) []State {
 		}
 	}
 	b.mu.Unlock()
-	slices.SortFunc(all, func(x, y State) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(all, func(x, y State) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID)) })
 	return all
 }
 
@@ -78,28 +71,17 @@ func (b *Book) Limited() []State {
 			all = append(all, b.state(a))
 		}
 	}
-	for k := OfUser; k < kinds; k++ {
-		for id, l := range b.explicit[k] {
-			a := b.subjects[k][id]
-			if a == nil { // who holds nothing
-				a = &account{kind: k, id: uint64(id), settings: Settings{Limits: l}}
-			}
-			all = append(all, b.state(a))
+	for x, l := range b.explicit {
+		a := b.subjects[x.Kind][x.ID]
+		if a == nil { // who holds nothing
+			a = &account{kind: x.Kind, id: x.ID, name: x.Name, settings: Settings{Limits: l}}
 		}
+		all = append(all, b.state(a))
 	}
 	mount := b.state(b.root)
 	b.mu.Unlock()
-	slices.SortFunc(all, func(x, y State) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ID, y.ID)) })
+	slices.SortFunc(all, func(x, y State) int {
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
+	})
 	return append([]State{mount}, all...)
-}
-
-// Explicit answers the limits that were set for single users, groups or processes.
-func (b *Book) Explicit(k Kind) map[uint32]Limits {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	all := make(map[uint32]Limits, len(b.explicit[k]))
-	for id, l := range b.explicit[k] {
-		all[id] = l
-	}
-	return all
 }
