@@ -78,7 +78,7 @@ func TestSessions(t *testing.T) {
 func TestSessionsOutliveTheServer(t *testing.T) {
 	needSuccessor(t)
 	m := serve(t, "--size=64M")
-	all := m.setLife(t, "sessions", "lifetime", "session,ttl=300ms")
+	all := m.setLife(t, "sessions", "lifetime", "session,ttl=1h")
 	for _, name := range []string{"mapped", "idle", "kept"} {
 		if err := os.Mkdir(filepath.Join(all, name), 0o700); err != nil {
 			t.Fatal(err)
@@ -100,6 +100,7 @@ func TestSessionsOutliveTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
+	m.setLife(t, "sessions", "lifetime", "session,ttl=300ms") // from now on
 	killServer(t, m)
 	m.waitFor(t, "the end of the idle one", func() bool { return gone(filepath.Join(all, "idle")) })
 	keeps(t, mapped)
