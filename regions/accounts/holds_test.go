@@ -19,7 +19,7 @@ func TestHoldsAndShort(t *testing.T) {
 	if a := b.Holds(2, OfUser, 1); a.Of(Regions) != 1 || a.Of(Nodes) != 1 || a.Of(Largest) != 0 {
 		t.Errorf("it holds %+v", a)
 	}
-	b.SetLimits(Numbered(OfUser, 1), &Limits{Regions: 1})
+	b.SetLimits(Subject{Kind: OfUser, ID: 1}, &Limits{Regions: 1})
 	for _, x := range []struct {
 		kind Kind
 		id   uint64
