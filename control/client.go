@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/shmfs/shmfs/fs"
@@ -119,7 +120,40 @@ func (c *Client) Cares() ([]Care, error) {
 	return ReadCares(bytes.NewReader(b))
 }
 
-// Collect writes a command to `gc`: run, orphans, or path= with a path. Refusals are as those of Set.
+// Sessions reads `sessions`.
+func (c *Client) Sessions() ([]Session, error) {
+	b, err := os.ReadFile(c.path(sessionsName))
+	if err != nil {
+		return nil, err
+	}
+	return ReadSessions(bytes.NewReader(b))
+}
+
+// History reads `history`: what ended at or below a path, the last one first.
+func (c *Client) History(prefix string) ([]Past, error) {
+	b, err := os.ReadFile(c.path(historyName))
+	if err != nil {
+		return nil, err
+	}
+	all, err := ReadHistory(bytes.NewReader(b))
+	return slices.DeleteFunc(all, func(x Past) bool { return !below(x.Path, strings.Trim(prefix, "/")) }), err
+}
+
+// Shares reads `shares`.
+func (c *Client) Shares() ([]Share, error) {
+	b, err := os.ReadFile(c.path(sharesName))
+	if err != nil {
+		return nil, err
+	}
+	return ReadShares(bytes.NewReader(b))
+}
+
+// Share gives a region a second name for readers. Refusals are as those of Set.
+func (c *Client) Share(region, name string) error {
+	return c.change(sharesName, "read-only "+word(region)+" "+word(name)+"\n")
+}
+
+// Collect writes a command to `gc`: run, orphans, runs, run= with the name of one, or path= with a path. Refusals are as those of Set.
 func (c *Client) Collect(command string) error { return c.change(gcName, command+"\n") }
 
 // WouldCollect answers the paths of what a command would end now.
@@ -212,17 +246,22 @@ func (c *Client) SetLimits(subject, name, limits string) error {
 
 // change writes a command to a file.
 func (c *Client) change(file, command string) error {
-	before := c.lastRefusal(file)
-	err := c.write(file, command)
+	return c.Explained(fs.ControlName+"/"+file, func() error { return c.write(file, command) })
+}
+
+// Explained does what is done to a path of the mount, and adds to its error what `errors` says of the path since.
+func (c *Client) Explained(path string, f func() error) error {
+	before := c.lastRefusal(path)
+	err := f()
 	if err == nil {
 		return nil
 	}
-	return c.explain(err, file, before.Seq)
+	return c.explain(err, path, before.Seq)
 }
 
-// explain adds what `errors` says of a file since the refusal of number seq.
-func (c *Client) explain(err error, file string, seq uint64) error {
-	if x := c.lastRefusal(file); x.Seq > seq {
+// explain adds what `errors` says of a path since the refusal of number seq.
+func (c *Client) explain(err error, path string, seq uint64) error {
+	if x := c.lastRefusal(path); x.Seq > seq {
 		return &regions.Refusal{Code: codeOf(x.Errno), Reason: x.Reason, Remedy: x.Remedy, Err: err}
 	}
 	return err
@@ -237,14 +276,14 @@ func (c *Client) write(name, command string) error {
 	return errors.Join(err, f.Close())
 }
 
-// lastRefusal answers the last refusal of a write to a control file; the zero one if there is none.
-func (c *Client) lastRefusal(file string) Refused {
+// lastRefusal answers the last refusal that is about a path; the zero one if there is none, or they cannot be read.
+func (c *Client) lastRefusal(path string) Refused {
 	all, err := c.Errors()
 	if err != nil {
 		return Refused{}
 	}
 	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].Path == fs.ControlName+"/"+file {
+		if all[i].Path == path {
 			return all[i]
 		}
 	}

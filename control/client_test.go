@@ -181,24 +181,24 @@ func TestClientSet(t *testing.T) {
 func TestClientExplains(t *testing.T) {
 	s := newStage(t)
 	cause := errors.New("invalid argument")
-	if err := s.lay(t).explain(cause, "config", 0); err != cause {
+	if err := s.lay(t).explain(cause, ".ctl/config", 0); err != cause {
 		t.Errorf("no refusal: got %v", err)
 	}
 	s.tree.Refusals().Add(fs.Refused{Path: ".ctl/config", Code: regions.Invalid, Reason: "too small", Remedy: "ask for more"})
 	s.tree.Refusals().Add(refusal)
 	c := s.lay(t)
 	var r *regions.Refusal
-	err := c.explain(cause, "config", 0)
+	err := c.explain(cause, ".ctl/config", 0)
 	if !errors.As(err, &r) || r.Code != regions.Invalid || r.Reason != "too small" || r.Remedy != "ask for more" || !errors.Is(err, cause) {
 		t.Errorf("got %#v", err)
 	}
-	if err := c.explain(cause, "config", 1); err != cause {
+	if err := c.explain(cause, ".ctl/config", 1); err != cause {
 		t.Errorf("a refusal from before: got %v", err)
 	}
 	if err := os.Remove(c.path("errors")); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.explain(cause, "config", 0); err != cause {
+	if err := c.explain(cause, ".ctl/config", 0); err != cause {
 		t.Errorf("no errors to read: got %v", err)
 	}
 }

@@ -91,6 +91,9 @@ func New(s Sources) fs.VirtualDir {
 		{"events", snapshot(d.events), nil},
 		{"limits", limitsFile{d}, nil},
 		{gcName, gcFile{d}, nil},
+		{sessionsName, snapshot(d.sessions), nil},
+		{sharesName, sharesFile{d}, nil},
+		{historyName, snapshot(d.history), d.history},
 		{"config", configFile{d}, nil},
 	}
 	return d
@@ -131,6 +134,8 @@ var (
 	_ fs.VirtualWriter = configFile{}
 	_ fs.VirtualFile   = limitsFile{}
 	_ fs.VirtualWriter = limitsFile{}
+	_ fs.VirtualFile   = sharesFile{}
+	_ fs.VirtualWriter = sharesFile{}
 	_ fs.VirtualDir    = usageDir{}
 )
 

@@ -13,7 +13,7 @@ import (
 
 func TestNames(t *testing.T) {
 	s := newStage(t)
-	want := []string{"version", "stats", "regions", "regions.json", "health", "errors", "events", "limits", "gc", "config", "usage"}
+	want := []string{"version", "stats", "regions", "regions.json", "health", "errors", "events", "limits", "gc", "sessions", "shares", "history", "config", "usage"}
 	if n, ok := s.files.Find("usage"); !ok || n.Dir == nil || !slices.Equal(n.Dir.Names(), []string{"directory", "user", "group", "owner", "cgroup"}) {
 		t.Errorf("usage: got %+v, %v", n, ok)
 	}
@@ -25,7 +25,7 @@ func TestNames(t *testing.T) {
 		if !ok || n.File == nil || n.Dir != nil {
 			t.Errorf("%s: got %+v, %v", name, n, ok)
 		}
-		if _, writable := n.File.(fs.VirtualWriter); writable != slices.Contains([]string{"config", "limits", "gc"}, name) {
+		if _, writable := n.File.(fs.VirtualWriter); writable != slices.Contains([]string{"config", "limits", "gc", "shares"}, name) {
 			t.Errorf("%s: writable %v", name, writable)
 		}
 	}

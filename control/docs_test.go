@@ -71,6 +71,13 @@ func documentedKeys(t *testing.T, text map[string]string) {
 		keys["gc"] = append(keys["gc"], key)
 	}
 	keys["events"] = append(keys["events"], EventKinds()...)
+	for name, fields := range map[string]reflect.Type{"sessions": reflect.TypeFor[Session](), "shares": reflect.TypeFor[Share](),
+		"history": reflect.TypeFor[Past]()} {
+		for field := range fields.Fields() {
+			key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			keys[name] = append(keys[name], key)
+		}
+	}
 	s.arena.usageErr = errors.New("gone")
 	for key := range s.flat(t, "health").All() {
 		keys["health"] = append(keys["health"], key)

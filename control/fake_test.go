@@ -62,6 +62,8 @@ func (a *fakeArena) Walk(_ context.Context, from regions.NodeID, fn func(regions
 
 func (a *fakeArena) Getxattr(regions.NodeID, string) ([]byte, error) { return nil, regions.NoData }
 
+func (a *fakeArena) Listxattr(regions.NodeID) ([]string, error) { return nil, nil }
+
 func (a *fakeArena) Lookup(dir regions.NodeID, name string) (regions.Attr, error) {
 	for _, it := range a.items {
 		rest, ok := a.below(dir, it.Path)

@@ -36,17 +36,13 @@ func writeCare(p *pairs, x *regions.Care) {
 	p.add("state", string(x.State))
 	p.add("owner_pid", strconv.FormatUint(uint64(x.Owner), 10))
 	p.add("owner_gone", strconv.FormatBool(x.Gone))
-	deadline := "-"
-	if !x.Deadline.IsZero() {
-		deadline = x.Deadline.UTC().Format(time.RFC3339Nano)
-	}
-	p.add("deadline", deadline)
+	p.add("deadline", timeOrDash(x.Deadline))
 	p.add("tries", strconv.Itoa(x.Tries))
 	p.add("reason", x.Reason)
 	p.end()
 }
 
-// Write ends regions: "run", "orphans", "path=jobs/7". Every refusal has a reason and a remedy, so that it is found in
+// Write ends regions: "run", "orphans", "runs", "run=7", "path=jobs/7". Every refusal has a reason and a remedy, so that it is found in
 // `errors`.
 func (f gcFile) Write(ctx context.Context, _ fs.Caller, command []byte) error {
 	line := strings.TrimSpace(string(command))
@@ -63,13 +59,23 @@ func (f gcFile) Write(ctx context.Context, _ fs.Caller, command []byte) error {
 		return err
 	}
 	return &regions.Refusal{Code: fs.CodeOf(err), Reason: fmt.Sprintf("%s: %v", oneLine(line), err),
-		Remedy: "write run, orphans, or path= with the path of a region or a directory", Err: err}
+		Remedy: "write run, orphans, runs, run= with the name of a run, or path= with the path of a region or a directory", Err: err}
 }
 
-// choice reads "orphans" or "path=jobs/7".
+// choice reads "orphans", "runs", "run=7" or "path=jobs/7".
 func (d *directory) choice(line string) (regions.Choice, error) {
-	if line == "orphans" {
+	switch line {
+	case "orphans":
 		return regions.Choice{Below: regions.RootNode, Orphans: true}, nil
+	case "runs":
+		return regions.Choice{Below: regions.RootNode, Runs: true}, nil
+	}
+	if run, ok := strings.CutPrefix(line, "run="); ok {
+		_, err := regions.ParseLabels(regions.RunLabel + "=" + run)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", err, regions.Invalid)
+		}
+		return regions.Choice{Below: regions.RootNode, Run: run}, err
 	}
 	path, ok := strings.CutPrefix(line, "path=")
 	if !ok || strings.ContainsAny(path, "\n\x00") {
@@ -79,10 +85,11 @@ func (d *directory) choice(line string) (regions.Choice, error) {
 	return regions.Choice{Below: a.Node}, err
 }
 
-// findDry answers `gc?orphans` and `gc?path=jobs%2F7`: what the command would end now, a path a line.
+// findDry answers `gc?orphans`, `gc?run=7` and `gc?path=jobs%2F7`: what the command would end now, a path a line.
 func (d *directory) findDry(query string) (fs.VirtualNode, bool) {
 	line, err := url.QueryUnescape(query)
-	if err != nil || line != "orphans" && !strings.HasPrefix(line, "path=") {
+	choice := line == "orphans" || line == "runs" || strings.HasPrefix(line, "run=") || strings.HasPrefix(line, "path=")
+	if err != nil || !choice {
 		return fs.VirtualNode{}, false
 	}
 	return fs.VirtualNode{File: snapshot(func(ctx context.Context, _ url.Values) ([]byte, error) {

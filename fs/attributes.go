@@ -17,6 +17,11 @@ func (t *Tree) Setattr(by Caller, n regions.NodeID, fh uint64, c regions.Change)
 		return t.virtual.setattr(n, c)
 	}
 	sized := c.Set&regions.SetSize != 0
+	if sized {
+		if err := t.maySize(by, n, c.Size); err != nil {
+			return regions.Attr{}, err
+		}
+	}
 	if h := t.handles.get(fh); h != nil && h.file != nil && sized {
 		if err := h.file.Truncate(c.Size); err != nil {
 			return regions.Attr{}, err

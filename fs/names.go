@@ -31,6 +31,9 @@ func (t *Tree) Readlink(n regions.NodeID) (string, error) {
 
 // Unlink takes a name of anything but a directory away.
 func (t *Tree) Unlink(c Caller, dir regions.NodeID, name string) (regions.Attr, error) {
+	if err := t.mayLose(c, dir, name, "remove"); err != nil {
+		return regions.Attr{}, err
+	}
 	a, err := t.remove(dir, name, false)
 	if err == nil {
 		t.deleted(c, &a, dir, name, "unlinked")
@@ -54,6 +57,9 @@ func (t *Tree) remove(dir regions.NodeID, name string, isDir bool) (regions.Attr
 func (t *Tree) Rename(c Caller, r regions.Rename) (regions.Attr, error) {
 	if r.Dir.Virtual() || r.NewDir.Virtual() || t.reserved(r.Dir, r.Name) || t.reserved(r.NewDir, r.NewName) {
 		return regions.Attr{}, regions.NotPermitted
+	}
+	if err := t.mayMove(c, &r); err != nil {
+		return regions.Attr{}, err
 	}
 	a, err := t.arena.Rename(r)
 	if err == nil {

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/shmfs/shmfs/regions"
 )
@@ -22,6 +23,9 @@ func (t *Tree) Setxattr(c Caller, n regions.NodeID, name string, value []byte, f
 	}
 	if err := t.maySet(c, n, name, value); err != nil {
 		return err
+	}
+	if name == regions.OwnerXattr && string(value) == "self" {
+		value = strconv.AppendUint(nil, uint64(t.processOf(c.PID)), 10)
 	}
 	return t.arena.Setxattr(n, name, value, flags)
 }
@@ -76,7 +80,7 @@ func (t *Tree) mayEnd(c Caller, n regions.NodeID, name string) error {
 	if c.UID == t.virtual.owner || c.UID == 0 {
 		return nil
 	}
-	if a, err := t.arena.Getattr(n); err != nil || a.UID == c.UID {
+	if a, err := t.arena.Getattr(n); err != nil || a.UID == c.UID && (name != regions.LabelsXattr || a.IsDir()) {
 		return err
 	}
 	return &regions.Refusal{Code: regions.NotPermitted, Reason: fmt.Sprintf("user %d may not set %s here", c.UID, name),

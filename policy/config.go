@@ -46,6 +46,13 @@ type Config struct {
 	// DirectoryLimit is what directories may hold that have no limits of their own, as ParsePatterns reads it.
 	DirectoryLimit string
 
+	Guard       regions.Guard // where no directory says it
+	Labels      string        // as ParseLabelRules reads them
+	Lifetimes   string        // of directories that have none of their own, as ParseDirectoryLifetimes reads them
+	History     int           // regions that are remembered after their end
+	CollectRuns bool          // what is left of runs whose processes are gone ends
+
+	Zero     bool   // regions are overwritten at their end, where no directory says it
 	EndEarly string // lifetimes that are cut short where room is wanted, as regions.ParseOrder reads it
 
 	OnCrashLoop CrashLoop
@@ -149,7 +156,10 @@ func Default() Config {
 		CgroupLimit:    NoLimit,
 		DirectoryLimit: NoLimit,
 
-		EndEarly: regions.FormatOrder(regions.DefaultOrder()),
+		History:   regions.UsualHistory,
+		Labels:    NoLabels,
+		Lifetimes: NoLifetimes,
+		EndEarly:  regions.FormatOrder(regions.DefaultOrder()),
 
 		OnCrashLoop: CrashLoopEIO,
 	}

@@ -34,7 +34,7 @@ const (
 
 // Keys lists the keys in the order in which they are shown.
 func Keys() []Key {
-	return []Key{
+	return append([]Key{
 		{Name: "memory_max", Kind: Number, Live: true, Values: "90%, 64G, max",
 			Help: "How much size may be at most; a percentage is of the machine's memory.",
 			get:  func(c *Config) string { return c.MemoryMax.String() }, set: setMemoryMax},
@@ -109,7 +109,7 @@ func Keys() []Key {
 			set: func(c *Config, s string) error {
 				return choose(&c.OnCrashLoop, "on_crash_loop", s, CrashLoopEIO, CrashLoopAbort)
 			}},
-	}
+	}, lifeKeys()...)
 }
 
 // limitKey is the limit of each user, group or owner (the process that made a region) that has none of its own.

@@ -34,6 +34,12 @@ group_limit = "bytes=4G,regions=100"
 owner_limit = "max"
 cgroup_limit = "/jobs/*:2G"
 directory_limit = "tenants/*:2G"
+zero = true
+guard = "process"
+labels = "run=env:RUN_ID"
+collect_runs = true
+history = 7
+lifetimes = "jobs/*:owner;grace=2s"
 end_early = "ttl; owner"
 `))
 	if err != nil {
@@ -45,8 +51,9 @@ end_early = "ttl; owner"
 		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
 		CgroupLimit:    "jobs/*:bytes=2147483648",
-		DirectoryLimit: "tenants/*:bytes=2147483648",
-		EndEarly:       "ttl;owner",
+		DirectoryLimit: "tenants/*:bytes=2147483648", Zero: true, Guard: regions.GuardProcess, Labels: "run=env:RUN_ID",
+		CollectRuns: true, History: 7, Lifetimes: "jobs/*:owner;grace=2s",
+		EndEarly: "ttl;owner",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -52,6 +52,7 @@ type Attr struct {
 	UID, GID                   uint32
 	Rdev                       uint32
 	Blksize                    uint32
+	Source                     NodeID // of a share: the region that it shows
 }
 
 // Type returns the type bits of the mode.

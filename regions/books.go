@@ -31,6 +31,7 @@ type bookEntry struct {
 	used  uint32 // seconds from begun, plus 1, to when it was last opened or closed; 0 is not since the server started
 	setID bool   // whether its mode has bits that a write takes away
 	plain bool   // known to have no extended attributes but system. ones and the arena's own
+	free  bool   // known to be neither sealed nor a share
 }
 
 func newBooks(now time.Time) *books {
@@ -123,6 +124,17 @@ func (b *books) lastUsed(n NodeID) time.Time {
 	}
 	return time.Time{}
 }
+
+// isFree answers whether a region is known to be neither sealed nor a share.
+func (b *books) isFree(n NodeID) bool {
+	s := &b.shards[shardIndex(n)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[n]
+	return e.plain || e.free
+}
+
+func (b *books) setFree(n NodeID, free bool) { b.update(n, func(e *bookEntry) { e.free = free }) }
 
 // removed takes note that a name is gone; a are the node's attributes afterwards.
 func (b *books) removed(a *Attr) {

@@ -30,6 +30,7 @@ type Caretaker struct {
 	mu       sync.Mutex // guards the rest; held over some ends, so no request may wait for it. Above the manager's locks
 	cares    map[NodeID]*care
 	due      deadlines
+	sessions int  // of cares
 	starting bool // what is looked at was there before this server
 	order    []LifetimeKind
 	sums     CareSums
@@ -71,8 +72,8 @@ type care struct {
 	place    Place  // where it was seen last; zero for unknown
 	maker    Record // zero until it is read
 	state    CareState
-	owner    uint32
-	gone     bool // its owner is
+	owner    WhoOwns // of lifetime owner, or of a session
+	gone     bool    // its owner is
 	watched  bool
 	cancel   func()
 	seen     time.Time // for the first time, or used by what an earlier server kept
@@ -96,6 +97,9 @@ func NewCaretaker(m *Manager, p Processes) *Caretaker {
 // Run works until ctx ends. All that is there is looked at once in the beginning, if anything has a lifetime.
 func (c *Caretaker) Run(ctx context.Context) {
 	c.m.Settled()
+	var wiping sync.WaitGroup
+	wiping.Go(func() { c.m.wipeAll(ctx) })
+	defer wiping.Wait()
 	c.begin(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -143,6 +147,7 @@ func (c *Caretaker) begin(ctx context.Context) {
 	c.setStarting(true)
 	c.lookBelow(ctx, RootNode)
 	c.setStarting(false)
+	c.collectRuns(ctx)
 }
 
 func (c *Caretaker) setStarting(is bool) {
@@ -153,6 +158,9 @@ func (c *Caretaker) setStarting(is bool) {
 
 // look looks at what changed.
 func (c *Caretaker) look(ctx context.Context) {
+	if c.m.lives.begins() {
+		c.collectRuns(ctx)
+	}
 	regions, below := c.m.lives.take()
 	for dir := range below {
 		c.lookBelow(ctx, dir)
@@ -164,7 +172,10 @@ func (c *Caretaker) look(ctx context.Context) {
 
 func (c *Caretaker) lookBelow(ctx context.Context, dir NodeID) {
 	c.m.Arena.Walk(ctx, dir, func(it Item) error {
-		if it.Attr.IsRegion() {
+		switch {
+		case it.Attr.IsDir():
+			c.review(it.Attr.Node, note{directory: true})
+		case it.Attr.IsRegion():
 			c.review(it.Attr.Node, note{named: true, place: Place{it.Parent, path.Base(it.Path)}, maker: it.Record})
 		}
 		return nil
@@ -176,8 +187,13 @@ func (c *Caretaker) review(n NodeID, what note) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	x := c.cares[n]
-	if what.removed {
+	c.used(n)
+	switch {
+	case what.removed:
 		c.drop(n)
+		return
+	case what.directory || x != nil && x.lifetime.Kind == Session:
+		c.reviewSession(n, what.gone)
 		return
 	}
 	if x == nil || what.named {
@@ -185,10 +201,7 @@ func (c *Caretaker) review(n NodeID, what note) {
 			return
 		}
 	}
-	if what.gone && !x.gone {
-		x.gone = true
-		c.tell(events.OwnerGone, x, fmt.Sprintf("process %d is gone", x.owner))
-	}
+	c.lost(x, what.gone)
 	x.tries = 0
 	c.plan(x)
 	if x.lifetime.Kind == TTL {
@@ -205,7 +218,7 @@ func (c *Caretaker) known(n NodeID, what note) *care {
 		}
 	}
 	l, pinned := c.m.LifetimeOf(n)
-	if l.Kind == Manual {
+	if l.Kind == Manual || l.Kind == Session {
 		c.drop(n)
 		return nil
 	}
@@ -227,6 +240,9 @@ func (c *Caretaker) known(n NodeID, what note) *care {
 		}
 	}
 	x.lifetime, x.pinned = l, pinned
+	if l.Kind == Owner {
+		c.hand(x)
+	}
 	return x
 }
 
@@ -266,18 +282,13 @@ func (c *Caretaker) ownerGone(x *care) bool {
 		c.schedule(x, time.Time{})
 		return false
 	}
-	if x.maker.ID == 0 {
-		x.maker, _ = c.m.Arena.Record(x.node)
-	}
-	r := x.maker
-	if r.PID == 0 || r.Uptime == 0 {
+	if !x.owner.known() {
 		x.state, x.reason = CareUnknown, "nobody knows which process made it: it ends as if it were manual"
 		c.schedule(x, time.Time{})
 		return false
 	}
-	x.owner = r.PID
-	n := x.node
-	cancel, alive, err := c.processes.Watch(r.PID, r.Uptime, func() { c.m.lives.orphaned(n) })
+	n, owner := x.node, x.owner
+	cancel, alive, err := c.watch(owner, func() { c.m.lives.orphaned(n, owner) })
 	switch {
 	case err != nil:
 		x.state, x.reason = CareUnwatched, err.Error()
@@ -286,7 +297,7 @@ func (c *Caretaker) ownerGone(x *care) bool {
 		return false
 	case !alive:
 		x.gone = true
-		c.tell(events.OwnerGone, x, fmt.Sprintf("process %d is gone", x.owner))
+		c.tell(events.OwnerGone, x, x.owner.String()+" is gone")
 		return true
 	}
 	x.watched, x.cancel, x.state = true, cancel, CareOwner
@@ -310,6 +321,9 @@ func (c *Caretaker) drop(n NodeID) {
 	c.m.lives.wantClose(n, false)
 	c.schedule(x, time.Time{})
 	delete(c.cares, n)
+	if x.lifetime.Kind == Session {
+		c.sessions--
+	}
 }
 
 // batch is how many regions end at one go, which takes less than a millisecond. After some of those the caretaker pauses,
@@ -349,6 +363,8 @@ func (c *Caretaker) takeDue() (all []*care) {
 		switch {
 		case x.deadline.After(now):
 			return all
+		case x.lifetime.Kind == Session:
+			c.settleSession(x)
 		case x.state == CareUnwatched:
 			tries := x.tries
 			c.plan(x)
@@ -389,7 +405,7 @@ func (c *Caretaker) why(x *care) string {
 	}
 	switch x.lifetime.Kind {
 	case Owner:
-		return fmt.Sprintf("lifetime %s: process %d is gone, and nobody else has it", x.lifetime, x.owner)
+		return fmt.Sprintf("lifetime %s: %s is gone, and nobody else has it", x.lifetime, x.owner)
 	case LastUser:
 		return fmt.Sprintf("lifetime %s: nobody has it any more", x.lifetime)
 	}

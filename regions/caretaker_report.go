@@ -22,6 +22,18 @@ type Care struct {
 	Reason   string
 }
 
+func (x *care) shown() Care {
+	owner, reason := uint32(0), x.reason
+	switch {
+	case x.owner.Kind == OwnerProcess:
+		owner = x.owner.ID
+	case reason == "":
+		reason = "its owner is " + x.owner.String()
+	}
+	return Care{Node: x.node, Lifetime: x.lifetime, State: x.state, Owner: owner, Gone: x.gone, Deadline: x.deadline,
+		Tries: x.tries, Reason: reason}
+}
+
 // Sums answers counts.
 func (c *Caretaker) Sums() CareSums {
 	c.mu.Lock()
@@ -52,8 +64,7 @@ func (c *Caretaker) Cares() []Care {
 	c.mu.Lock()
 	all := make([]Care, 0, len(c.cares))
 	for _, x := range c.cares {
-		all = append(all, Care{Node: x.node, Lifetime: x.lifetime, State: x.state, Owner: x.owner, Gone: x.gone,
-			Deadline: x.deadline, Tries: x.tries, Reason: x.reason})
+		all = append(all, x.shown())
 	}
 	c.mu.Unlock()
 	for i := range all {
@@ -90,32 +101,37 @@ type Choice struct {
 	Below NodeID
 	// Orphans means only those whose maker is known, and is gone.
 	Orphans bool
+	// Run means only those of a run.
+	Run string
+	// Runs means only those of runs that made regions there, and none of whose processes lives.
+	Runs bool
 }
 
 // Chosen ranges over the regions that a choice means, pinned ones left out. In use is looked at by who ends them.
 func (c *Caretaker) Chosen(ctx context.Context, want Choice, fn func(NodeID) error) error {
-	alive := map[Record]bool{} // by process and, in steps of a second, when it was seen
+	alive := &living{c, map[WhoOwns]bool{}}
+	var over map[string]bool
+	if want.Runs {
+		var err error
+		if over, err = c.overRuns(ctx, want.Below, alive); err != nil {
+			return err
+		}
+	}
 	visit := func(n NodeID, r Record) error {
 		if _, pinned := c.m.LifetimeOf(n); pinned {
 			return nil
 		}
 		if want.Orphans {
-			if r.PID == 0 || r.Uptime == 0 {
+			if lives, known := alive.lives(r); lives || !known {
 				return nil
 			}
-			key := Record{PID: r.PID, Uptime: r.Uptime.Truncate(time.Second)}
-			lives, known := alive[key]
-			if !known {
-				cancel, here, err := c.processes.Watch(r.PID, r.Uptime, func() {})
-				if err == nil && here {
-					cancel()
-				}
-				lives = err != nil || here
-				alive[key] = lives
-			}
-			if lives {
-				return nil
-			}
+		}
+		run := ""
+		if want.Runs || want.Run != "" {
+			run = c.m.Labels(n)[RunLabel]
+		}
+		if want.Runs && !over[run] || want.Run != "" && run != want.Run {
+			return nil
 		}
 		return fn(n)
 	}

@@ -181,7 +181,7 @@ func (m *Manager) takeName(node NodeID, at Place) (a Attr, err error) {
 	if a.Nlink == 0 {
 		m.users.lostName(node)
 	}
-	m.unlinked(&a, at.Dir)
+	m.unlinked(&a, at)
 	return a, nil
 }
 

@@ -10,12 +10,18 @@ import (
 // The extended attributes, of a region or of a directory, that say when a region ends. What a directory says holds below
 // it, where nothing nearer says something else.
 const (
-	LifetimeXattr = "user.shmfs.lifetime" // manual, owner, last-user, ttl=30m, with grace=5s behind a comma
+	LifetimeXattr = "user.shmfs.lifetime" // manual, owner, last-user, ttl=30m, session; with grace=5s or ttl= behind a comma
 	PinXattr      = "user.shmfs.pin"      // true: it does not end by itself; false
 )
 
-// LifeXattr reports whether an extended attribute says when a region ends.
-func LifeXattr(name string) bool { return name == LifetimeXattr || name == PinXattr }
+// LifeXattr reports whether an extended attribute says when, or how, a region ends.
+func LifeXattr(name string) bool {
+	switch name {
+	case LifetimeXattr, PinXattr, ZeroXattr, SessionXattr, OwnerXattr, GuardXattr, SealXattr, LabelsXattr:
+		return true
+	}
+	return false
+}
 
 // LifetimeKind is what ends a region.
 type LifetimeKind uint8
@@ -26,16 +32,18 @@ const (
 	Owner                        // the process that made it is gone, and nobody else has it
 	LastUser                     // nobody has it any more
 	TTL                          // nobody used it for a time
+	Session                      // the directory that it is in ends, with all that is in it
 )
 
-var lifetimeNames = map[LifetimeKind]string{Manual: "manual", Owner: "owner", LastUser: "last-user", TTL: "ttl"}
+var lifetimeNames = map[LifetimeKind]string{Manual: "manual", Owner: "owner", LastUser: "last-user", TTL: "ttl",
+	Session: "session"}
 
 func (k LifetimeKind) String() string { return lifetimeNames[k] }
 
 // Lifetime says when a region ends.
 type Lifetime struct {
 	Kind  LifetimeKind
-	TTL   time.Duration // of TTL
+	TTL   time.Duration // of TTL; of Session, 0 for none
 	Grace time.Duration // of Owner and LastUser: for how long it must be so
 }
 
@@ -46,20 +54,26 @@ const usualGrace = time.Second
 const longestLifetime = 100 * 365 * 24 * time.Hour
 
 // ParseLifetime reads a lifetime: manual, owner, last-user, ttl=30m; owner and last-user take a grace period behind a
-// comma: owner,grace=5s. A duration is a number with ms, s, m, h or d.
+// comma: owner,grace=5s, and session a time: session,ttl=30m. A duration is a number with ms, s, m, h or d.
 func ParseLifetime(s string) (Lifetime, error) {
 	first, rest, more := strings.Cut(strings.TrimSpace(s), ",")
 	name, value, hasValue := strings.Cut(first, "=")
 	l := Lifetime{Grace: usualGrace}
-	err := fmt.Errorf("lifetime %q: want manual, owner, last-user or ttl=30m; owner and last-user take a grace period: "+
-		"owner,grace=5s", s)
+	err := fmt.Errorf("lifetime %q: want manual, owner, last-user, ttl=30m or session; owner and last-user take a grace "+
+		"period: owner,grace=5s, session a time: session,ttl=30m", s)
 	switch {
 	case name == "ttl" && hasValue && !more:
-		ttl, bad := parseDuration(value)
-		if bad != nil || ttl == 0 {
-			return Lifetime{}, fmt.Errorf("ttl %q: want a duration such as 30m or 2d", value)
+		ttl, bad := parseTTL(value)
+		return Lifetime{Kind: TTL, TTL: ttl}, bad
+	case name == "session" && !hasValue:
+		if text, ok := strings.CutPrefix(rest, "ttl="); ok {
+			ttl, bad := parseTTL(text)
+			return Lifetime{Kind: Session, TTL: ttl}, bad
 		}
-		return Lifetime{Kind: TTL, TTL: ttl}, nil
+		if more {
+			return Lifetime{}, err
+		}
+		return Lifetime{Kind: Session}, nil
 	case hasValue:
 		return Lifetime{}, err
 	case name == "manual" && !more:
@@ -91,10 +105,21 @@ func (l Lifetime) String() string {
 	switch {
 	case l.Kind == TTL:
 		s += "=" + l.TTL.String()
+	case l.Kind == Session && l.TTL > 0:
+		s += ",ttl=" + l.TTL.String()
+	case l.Kind == Session:
 	case l.Kind != Manual && l.Grace != usualGrace:
 		s += ",grace=" + l.Grace.String()
 	}
 	return s
+}
+
+func parseTTL(s string) (time.Duration, error) {
+	ttl, err := parseDuration(s)
+	if err != nil || ttl == 0 {
+		return 0, fmt.Errorf("ttl %q: want a duration such as 30m or 2d", s)
+	}
+	return ttl, nil
 }
 
 // parseDuration is time.ParseDuration with days.
@@ -110,13 +135,13 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, err
 }
 
-// parsePin reads what PinXattr says.
-func parsePin(s string) (bool, error) {
+// parseFlag reads true or false.
+func parseFlag(name, s string) (bool, error) {
 	switch strings.TrimSpace(s) {
 	case "true":
 		return true, nil
 	case "false":
 		return false, nil
 	}
-	return false, fmt.Errorf("pin %q: want true or false", s)
+	return false, fmt.Errorf("%s %q: want true or false", name, s)
 }

@@ -11,14 +11,18 @@ import (
 // lives knows what directories say of lifetimes, and which regions somebody shall look at again. While nothing says
 // anything, nobody has to.
 type lives struct {
-	any     atomic.Bool  // whether a lifetime or a pin was ever set
-	waiting atomic.Int64 // regions that may be ended before their time
+	any         atomic.Bool  // whether anything was ever said
+	waiting     atomic.Int64 // regions that may be ended before their time
+	labels      atomic.Bool  // whether a directory ever had labels
+	collectRuns atomic.Bool
 
 	mu       sync.Mutex // guards the rest; taken alone
 	said     map[NodeID]saying
 	regions  map[NodeID]note
 	below    map[NodeID]struct{}
 	wants    []want
+	known    map[string]struct{} // runs that have begun
+	begun    bool                // one of them, since it was last asked
 	closes   map[NodeID]struct{} // regions whose closing matters
 	anything chan struct{}       // holds one token while there is something
 	urgent   chan struct{}       // the same, where somebody waits
@@ -26,11 +30,12 @@ type lives struct {
 
 // note is what happened to a region that is to be looked at.
 type note struct {
-	named   bool // it was made, linked or moved, or says something else: what holds for it is looked up anew
-	gone    bool // its owner is
-	removed bool // its last name was taken away
-	place   Place
-	maker   Record // of a region that was just made
+	named     bool      // it was made, linked or moved, or says something else: what holds for it is looked up anew
+	directory bool      // it is one
+	gone      []WhoOwns // owners of it, or who were before it was handed on
+	removed   bool      // its last name was taken away
+	place     Place
+	maker     Record // of a region that was just made
 }
 
 // Place is where a name stands. It is zero where nobody knows, and may be out of date.
@@ -45,11 +50,19 @@ type saying struct {
 	hasLifetime bool
 	pinned      bool
 	hasPin      bool
+	zero        bool
+	hasZero     bool
+	session     sessionSaying
+	owner       ownerSaying
+	guard       Guard
+	hasGuard    bool
+	sealed      bool   // of a region
+	labels      string // as ParseLabels reads them; "" for none
 }
 
 func newLives() *lives {
 	return &lives{said: map[NodeID]saying{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{}, closes: map[NodeID]struct{}{},
-		anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
+		known: map[string]struct{}{}, anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
 }
 
 func (l *lives) wake() { offer(l.anything) }
@@ -102,7 +115,8 @@ func (l *lives) note(n NodeID, x note) {
 	}
 	l.mu.Lock()
 	old := l.regions[n]
-	x.named, x.gone, x.removed = x.named || old.named, x.gone || old.gone, x.removed || old.removed
+	x.named, x.directory, x.removed = x.named || old.named, x.directory || old.directory, x.removed || old.removed
+	x.gone = append(old.gone, x.gone...)
 	if x.place == (Place{}) {
 		x.place = old.place
 	}
@@ -114,8 +128,11 @@ func (l *lives) note(n NodeID, x note) {
 	l.wake()
 }
 
-// orphaned asks to look at a region whose owner is gone.
-func (l *lives) orphaned(n NodeID) { l.note(n, note{gone: true}) }
+// directory asks to look at a directory: it may be a session.
+func (l *lives) directory(n NodeID) { l.note(n, note{directory: true}) }
+
+// orphaned asks to look at a region whose owner is gone, or was when it was handed on.
+func (l *lives) orphaned(n NodeID, owner WhoOwns) { l.note(n, note{gone: []WhoOwns{owner}}) }
 
 // changedBelow asks to look at all below a directory.
 func (l *lives) changedBelow(dir NodeID) {
@@ -140,8 +157,14 @@ func (l *lives) moved(m *Manager, r *Rename) {
 		case err != nil:
 		case !a.IsDir():
 			l.named(a.Node, Place{p.NewDir, p.NewName})
-		case r.Dir != r.NewDir:
-			l.changedBelow(a.Node)
+		default:
+			if m.lifetimes.Load() != nil {
+				m.restoreLife(a.Node)
+			}
+			l.directory(a.Node)
+			if r.Dir != r.NewDir || m.lifetimes.Load() != nil {
+				l.changedBelow(a.Node)
+			}
 		}
 	}
 }
@@ -150,12 +173,11 @@ func (l *lives) moved(m *Manager, r *Rename) {
 func (l *lives) take() (regions map[NodeID]note, below map[NodeID]struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	regions, below = l.regions, l.below
-	if len(regions) > 0 {
-		l.regions = map[NodeID]note{}
+	if len(l.regions) > 0 { // an empty one stays: whoever gets it would read what others write
+		regions, l.regions = l.regions, map[NodeID]note{}
 	}
-	if len(below) > 0 {
-		l.below = map[NodeID]struct{}{}
+	if len(l.below) > 0 {
+		below, l.below = l.below, map[NodeID]struct{}{}
 	}
 	return regions, below
 }
@@ -176,6 +198,9 @@ func (l *lives) say(dir NodeID, s saying) {
 	}
 	l.said[dir] = s
 	l.any.Store(true)
+	if s.labels != "" {
+		l.labels.Store(true)
+	}
 }
 
 // forget takes note that a directory is gone.
@@ -184,27 +209,108 @@ func (l *lives) forget(dir NodeID) { l.say(dir, saying{}) }
 // readSaying reads what the attributes of a node say. What cannot be read any more holds no longer.
 func (m *Manager) readSaying(n NodeID) saying {
 	var s saying
-	if v, err := m.Arena.Getxattr(n, LifetimeXattr); err == nil {
-		l, err := ParseLifetime(string(v))
-		s.lifetime, s.hasLifetime = l, err == nil
+	names, err := m.Arena.Listxattr(n)
+	if err != nil {
+		return s
 	}
-	if v, err := m.Arena.Getxattr(n, PinXattr); err == nil {
-		pin, err := parsePin(string(v))
-		s.pinned, s.hasPin = pin, err == nil
+	for _, name := range names {
+		if !LifeXattr(name) {
+			continue
+		}
+		if v, err := m.Arena.Getxattr(n, name); err == nil {
+			if next, err := s.with(name, string(v)); err == nil {
+				s = next
+			}
+		}
 	}
 	return s
 }
 
-// restoreLife takes what a directory's attributes say.
-func (m *Manager) restoreLife(dir NodeID) { m.lives.say(dir, m.readSaying(dir)) }
+// with answers what is said if an attribute says something too.
+func (s saying) with(name, value string) (saying, error) {
+	var err error
+	switch name {
+	case LifetimeXattr:
+		s.lifetime, err = ParseLifetime(value)
+		s.hasLifetime = true
+	case PinXattr:
+		s.pinned, err = parseFlag("pin", value)
+		s.hasPin = true
+	case ZeroXattr:
+		s.zero, err = parseFlag("zero", value)
+		s.hasZero = true
+	case SessionXattr:
+		s.session, err = parseSession(value)
+	case OwnerXattr:
+		s.owner, err = parseOwner(value)
+	case GuardXattr:
+		s.guard, err = ParseGuard(value)
+		s.hasGuard = true
+	case LabelsXattr:
+		s.labels = value
+		_, err = ParseLabels(value)
+	case SealXattr:
+		s.sealed, err = parseFlag("sealed", value)
+	}
+	return s, err
+}
+
+// nearest answers what is said first of all that holds for a node: by itself, or by the directories above it.
+func (m *Manager) nearest(node NodeID, says func(*saying) bool) (saying, bool) {
+	if !m.books.isPlain(node) {
+		if s := m.readSaying(node); says(&s) {
+			return s, true
+		}
+	}
+	return m.above(m.home(node), says)
+}
+
+// above answers what is said first by a directory, or by those above it.
+func (m *Manager) above(dir NodeID, says func(*saying) bool) (saying, bool) {
+	for ; ; dir = m.Parent(dir) {
+		if s, ok := m.lives.of(dir); ok && says(&s) {
+			return s, true
+		}
+		if dir == RootNode {
+			return saying{}, false
+		}
+	}
+}
+
+// home answers a directory that a region has a name in.
+func (m *Manager) home(node NodeID) NodeID { return NodeID(m.accounts.Home(accounts.Node(node))) }
+
+// restoreLife takes what a directory's attributes say, and the configuration where they do not.
+func (m *Manager) restoreLife(dir NodeID) {
+	s := m.readSaying(dir)
+	if of := m.lifetimes.Load(); of != nil && !s.hasLifetime {
+		s.lifetime, s.hasLifetime = (*of)(m.Path(dir))
+	}
+	m.lives.say(dir, s)
+}
+
+// SetLifetimes sets the lifetimes of directories that say nothing, by their path from the root: now, and when they are made,
+// found or moved. Nil is none.
+func (m *Manager) SetLifetimes(of func(path string) (Lifetime, bool)) {
+	m.settings.Lock()
+	defer m.settings.Unlock()
+	switch {
+	case of != nil:
+		m.lifetimes.Store(&of)
+	case m.lifetimes.Swap(nil) == nil:
+		return
+	}
+	m.restoreLife(RootNode)
+	for _, s := range m.accounts.Accounts(accounts.OfDirectory) {
+		m.restoreLife(NodeID(s.ID))
+	}
+	m.lives.changedBelow(RootNode)
+}
 
 // setLife applies what an extended attribute says of a lifetime, value nil for nothing any more, and stores it by store.
 func (m *Manager) setLife(node NodeID, name string, value []byte, store func() error) error {
 	if value != nil {
-		if _, err := ParseLifetime(string(value)); name == LifetimeXattr && err != nil {
-			return lifeInvalid(err)
-		}
-		if _, err := parsePin(string(value)); name == PinXattr && err != nil {
+		if _, err := (saying{}).with(name, string(value)); err != nil {
 			return lifeInvalid(err)
 		}
 	}
@@ -215,8 +321,14 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 	if err != nil {
 		return err
 	}
+	if err := m.mayLive(&a, name, value); err != nil {
+		return err
+	}
 	if !a.IsDir() && !a.IsRegion() {
 		return &Refusal{Code: NotPermitted, Reason: name + " is for regions and directories", Remedy: "set it on one"}
+	}
+	if name == SealXattr {
+		return m.setSeal(node, value, store)
 	}
 	if err := store(); err != nil {
 		return err
@@ -224,6 +336,7 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 	m.lives.any.Store(true)
 	if a.IsDir() {
 		m.restoreLife(node)
+		m.lives.directory(node)
 		m.lives.changedBelow(node)
 	} else {
 		m.lives.named(node, Place{})

@@ -15,19 +15,27 @@ import (
 // region's record, the sums, and who uses what.
 type Manager struct {
 	Arena
-	books    *books
-	accounts *accounts.Book
-	users    *users
-	events   *events.Log
-	lives    *lives
-	ender    Ender
-	endMu    sync.Mutex // one end after the other; above all other locks
-	names    nameLocks
-	uptime   func() time.Duration // of the system
-	now      func() time.Time
-	adoption adoption
-	size     headroom
-	settings sync.Mutex // one change of a setting after the other; held over its storing, above the accounts' lock
+	books     *books
+	accounts  *accounts.Book
+	users     *users
+	events    *events.Log
+	lives     *lives
+	history   history
+	wipes     *wiper
+	guard     atomic.Uint32                                      // where no directory says it
+	lifetimes atomic.Pointer[func(path string) (Lifetime, bool)] // of directories that say nothing; nil for none
+	labeler   atomic.Pointer[func(pid uint32) string]
+	sharing   atomic.Bool // whether regions can be shared
+	zeroAll   atomic.Bool // whether regions are overwritten where no directory says it
+	ender     Ender
+	endMu     sync.Mutex // one end after the other; above all other locks
+	names     nameLocks
+	uptime    func() time.Duration // of the system
+	alive     func(WhoOwns) bool
+	now       func() time.Time
+	adoption  adoption
+	size      headroom
+	settings  sync.Mutex // one change of a setting after the other; held over its storing, above the accounts' lock
 
 	records sync.Mutex // one change of a record after the other; taken above the accounts' lock
 
@@ -47,7 +55,11 @@ var _ Arena = (*Manager)(nil)
 func NewManager(a Arena) *Manager {
 	m := &Manager{Arena: a, books: newBooks(time.Now()), now: time.Now, adrift: map[NodeID]struct{}{}, crossed: func(Crossing) {},
 		accounts: accounts.New(pageSize, accounts.Node(RootNode)), events: events.New(0, nil),
-		lives: newLives(), ender: nobody{}, uptime: func() time.Duration { return 0 }}
+		lives: newLives(), wipes: newWiper(), ender: nobody{}, uptime: func() time.Duration { return 0 },
+		alive: func(WhoOwns) bool { return true }}
+	m.history.told, m.history.leaving = map[NodeID][]events.Event{}, map[NodeID]Record{}
+	m.history.most.Store(UsualHistory)
+	m.events.Observe(m.remember)
 	m.accounts.OnBegin(m.beginPace)
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
@@ -69,7 +81,10 @@ func (m *Manager) OnProbe(f func(NodeID)) { m.users.unhold = f }
 func (m *Manager) Events() *events.Log { return m.events }
 
 // SetEvents puts another log in its place. Call it before anything happens.
-func (m *Manager) SetEvents(l *events.Log) { m.events = l }
+func (m *Manager) SetEvents(l *events.Log) {
+	m.events = l
+	l.Observe(m.remember)
+}
 
 // Inner is the arena itself, for its abilities ([Descriptor], [Copier], ...).
 func (m *Manager) Inner() Arena { return m.Arena }
@@ -106,6 +121,8 @@ func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFl
 	case SettingXattr(name):
 		return m.set(node, name, append([]byte{}, value...), store)
 	case LifeXattr(name):
+		m.books.setFree(node, false)
+		value = m.complete(name, value)
 		return m.setLife(node, name, append([]byte{}, value...), store)
 	}
 	return m.countXattr(node, name, int64(len(name)+len(value)), store)
@@ -123,9 +140,17 @@ func (m *Manager) Removexattr(node NodeID, name string) error {
 	return m.countXattr(node, name, 0, store)
 }
 
-// Opened takes note that a descriptor of a region is handed out: Stale if the region is just ending.
+// Opened takes note that a descriptor of a region is handed out: Stale if the region is just ending, NotPermitted if it is
+// sealed and the descriptor is for writing.
 func (m *Manager) Opened(node NodeID, access Access) error {
-	if !m.users.opened(node, access&WriteAccess != 0) {
+	writer := access&WriteAccess != 0
+	if err := m.mayOpen(node, writer); err != nil {
+		return err
+	}
+	if !m.users.opened(node, writer) {
+		if err := m.mayOpen(node, writer); err != nil {
+			return err // sealed just now
+		}
 		return Stale
 	}
 	m.hold(node, access, 1)
@@ -164,6 +189,9 @@ func (m *Manager) Forgotten(node NodeID) {
 		return
 	}
 	held := !m.users.isLet(node) && m.users.settle(node)
+	if m.takeToZero(node) {
+		return
+	}
 	m.Arena.Drop(node)
 	m.let(node, held)
 }

@@ -9,6 +9,9 @@ import (
 
 // typeOf answers what a node is to the accounts.
 func typeOf(a *Attr) accounts.Type {
+	if a.Source != NoNode {
+		return accounts.Other // what it shows counts where that is
+	}
 	switch a.Type() {
 	case TypeRegular:
 		return accounts.Region
@@ -18,7 +21,12 @@ func typeOf(a *Attr) accounts.Type {
 	return accounts.Other
 }
 
-func seen(a *Attr) accounts.Seen { return accounts.Seen{Size: a.Size, Resident: a.Resident()} }
+func seen(a *Attr) accounts.Seen {
+	if a.Source != NoNode {
+		return accounts.Seen{}
+	}
+	return accounts.Seen{Size: a.Size, Resident: a.Resident()}
+}
 
 // seenBefore is seen of a region that was there before.
 func seenBefore(a *Attr, r *Record) accounts.Seen {
@@ -163,6 +171,12 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err err
 	if a.IsDir() && m.defaults.Load() != nil {
 		m.restoreSettings(a.Node)
 	}
+	if a.IsDir() && m.lifetimes.Load() != nil {
+		m.restoreLife(a.Node)
+	}
+	if a.IsDir() {
+		m.lives.directory(a.Node)
+	}
 	if at.Name == "" {
 		return
 	}
@@ -171,6 +185,8 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err err
 		m.books.setPlain(a.Node, true)
 	}
 	if a.IsRegion() {
+		m.books.setFree(a.Node, true)
+		m.label(a.Node, at.Dir, spec.Record.PID)
 		m.lives.made(a.Node, at, spec.Record)
 	}
 }
@@ -278,23 +294,25 @@ func (m *Manager) Remove(parent NodeID, name string, dir bool) (Attr, error) {
 	defer m.names.share(parent, parent)()
 	a, err := m.Arena.Remove(parent, name, dir)
 	if err == nil {
-		m.unlinked(&a, parent)
+		m.unlinked(&a, Place{parent, name})
 	}
 	return a, err
 }
 
 // unlinked takes note of a node that lost a name in a directory.
-func (m *Manager) unlinked(a *Attr, dir NodeID) {
+func (m *Manager) unlinked(a *Attr, at Place) {
 	if a.Node == NoNode {
 		return
 	}
+	m.leaves(a)
+	m.markZero(a, at)
 	m.books.removed(a)
 	n := accounts.Node(a.Node)
 	if !a.IsDir() {
 		held := a.Nlink == 0 && a.IsRegion() && m.users.settle(a.Node)
-		m.accounts.Unlinked(n, accounts.Node(dir), a.Nlink > 0, held)
+		m.accounts.Unlinked(n, accounts.Node(at.Dir), a.Nlink > 0, held)
 		if held {
-			m.keepHome(a.Node, dir)
+			m.keepHome(a.Node, at.Dir)
 			m.unnamed.Store(time.Now().UnixNano())
 		}
 		if a.Nlink == 0 {
@@ -305,6 +323,7 @@ func (m *Manager) unlinked(a *Attr, dir NodeID) {
 	} else if a.Nlink == 0 {
 		m.accounts.DirectoryRemoved(n)
 		m.lives.forget(a.Node)
+		m.lives.removed(a.Node)
 	}
 }
 
@@ -324,7 +343,7 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 		return a, err
 	}
 	claims.keep()
-	m.unlinked(&a, r.NewDir)
+	m.unlinked(&a, Place{r.NewDir, r.NewName})
 	m.countWhiteout(r)
 	m.lives.moved(m, &r)
 	return a, nil

@@ -11,7 +11,7 @@ func (m *Manager) Getattr(node NodeID) (Attr, error) {
 	n := accounts.Node(node)
 	seq := m.accounts.Sequence(n)
 	a, err := m.Arena.Getattr(node)
-	if err != nil || !a.IsRegion() {
+	if err != nil || !a.IsRegion() || a.Source != NoNode {
 		return a, err
 	}
 	m.books.seen(&a)
@@ -78,6 +78,9 @@ func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
 func (m *Manager) setSize(node NodeID, c Change) (Attr, error) {
 	if c.Set&SetSize == 0 {
 		return m.Arena.Setattr(node, c)
+	}
+	if err := m.mayOpen(node, true); err != nil {
+		return Attr{}, err
 	}
 	if _, err := m.grow(node, c.Size, c.Size); err != nil {
 		return Attr{}, err

@@ -41,6 +41,7 @@ type userShard struct {
 	mu     sync.Mutex // guards users; held over a probe (some microseconds); the front end's backing lock is taken below it
 	users  map[NodeID]*user
 	ending map[NodeID]*ending
+	sealed map[NodeID]struct{} // since the server started: they cannot be opened for writing
 }
 
 // ending is a region whose end has begun. Who opens it waits for the moment in which its name goes, or does not, because
@@ -75,7 +76,7 @@ type Use struct {
 	InUse          bool // open or mapped
 }
 
-// opened answers false for a region that has ended.
+// opened answers false for a region that has ended, and to writers for one that was sealed.
 func (u *users) opened(n NodeID, writer bool) bool {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
@@ -87,6 +88,9 @@ func (u *users) opened(n NodeID, writer bool) bool {
 		s.mu.Lock()
 	}
 	defer s.mu.Unlock()
+	if _, sealed := s.sealed[n]; sealed && writer {
+		return false
+	}
 	x := s.users[n]
 	if x == nil {
 		x = &user{}

@@ -33,6 +33,8 @@ type Arena struct {
 
 	pinsMost int // how many pins there may be: a part of what descriptors the process may have
 
+	shares shares
+
 	pinMu sync.Mutex // guards pins and files; taken alone
 	pins  map[regions.NodeID]int
 	files map[regions.NodeID][]int // descriptors of open files, where nodes are reached by place
@@ -60,6 +62,9 @@ var (
 	_ regions.Resizer     = (*Arena)(nil)
 	_ regions.Pather      = (*Arena)(nil)
 	_ regions.Surveyor    = (*Arena)(nil)
+	_ regions.Pinner      = (*Arena)(nil)
+	_ regions.WriteProber = (*Arena)(nil)
+	_ regions.Sharer      = (*Arena)(nil)
 	_ regions.Recorder    = (*Arena)(nil)
 )
 
@@ -71,6 +76,9 @@ func (a *Arena) Close() error {
 		unix.Close(fd)
 	}
 	a.pins = nil
+	if a.shares.root > 0 {
+		unix.Close(a.shares.root)
+	}
 	return unix.Close(a.root)
 }
 
@@ -226,6 +234,25 @@ func (a *Arena) pin(n regions.NodeID, fd int) {
 	if had {
 		unix.Close(old)
 	}
+}
+
+// Pin keeps a node without names alive until Drop.
+func (a *Arena) Pin(n regions.NodeID) error {
+	a.pinMu.Lock()
+	_, had := a.pins[n]
+	a.pinMu.Unlock()
+	if had {
+		return nil
+	}
+	if err := a.roomForPin(); err != nil {
+		return err
+	}
+	fd, err := a.open(n, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return code(err)
+	}
+	a.pin(n, fd)
+	return nil
 }
 
 // Drop lets a node without names go, if nothing else holds it.

@@ -43,6 +43,7 @@ func (a *Arena) describe(fd int) (regions.Attr, error) {
 	}
 	n, err := nodeAt(fd, "")
 	at.Node = a.outer(n)
+	a.reflect(&at)
 	return at, code(err)
 }
 
@@ -61,6 +62,7 @@ func (a *Arena) Getattr(n regions.NodeID) (regions.Attr, error) {
 	defer unix.Close(fd)
 	err = stat(fd, "", &at)
 	at.Node = n
+	a.reflect(&at)
 	return at, code(err)
 }
 
@@ -76,6 +78,9 @@ func (a *Arena) Setattr(n regions.NodeID, c regions.Change) (regions.Attr, error
 		return regions.Attr{}, code(err)
 	}
 	defer unix.Close(fd)
+	if _, shared := a.sourceBehind(n, fd); shared && c.Set&regions.SetSize != 0 {
+		return regions.Attr{}, regions.ReadOnly
+	}
 	for _, set := range []func(int, *regions.Change) error{setOwner, setMode, setSize, setTimes} {
 		if err := set(fd, &c); err != nil {
 			return regions.Attr{}, code(err)
@@ -84,6 +89,7 @@ func (a *Arena) Setattr(n regions.NodeID, c regions.Change) (regions.Attr, error
 	at := regions.Attr{}
 	err = stat(fd, "", &at)
 	at.Node = n
+	a.reflect(&at)
 	return at, code(err)
 }
 

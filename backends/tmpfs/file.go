@@ -28,7 +28,11 @@ func (a *Arena) Open(n regions.NodeID, access regions.Access) (regions.File, err
 	case regions.ReadAccess | regions.WriteAccess:
 		flags = unix.O_RDWR
 	}
-	fd, err := a.open(n, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW)
+	flags |= unix.O_NONBLOCK | unix.O_NOFOLLOW
+	fd, err := a.open(n, flags)
+	if err == nil {
+		fd, err = a.through(n, fd, flags)
+	}
 	if err != nil {
 		return nil, code(err)
 	}
@@ -41,19 +45,34 @@ func (a *Arena) Descriptor(n regions.NodeID, path bool) (int, error) {
 	if path {
 		flags = unix.O_PATH
 	}
-	fd, err := a.open(n, flags|unix.O_NOFOLLOW)
+	flags |= unix.O_NOFOLLOW
+	fd, err := a.open(n, flags)
+	if err == nil {
+		fd, err = a.through(n, fd, flags)
+	}
 	return fd, code(err)
 }
 
 // InUse asks with a lease: a write lease is refused while there is any other open or mapping (fcntl(2), F_SETLEASE;
 // Linux fs/locks.c, check_conflicting_open). It is given back at once, by the close.
-func (a *Arena) InUse(n regions.NodeID) (bool, error) {
-	fd, err := a.open(n, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW)
+func (a *Arena) InUse(n regions.NodeID) (bool, error) { return a.leased(n, unix.F_WRLCK) }
+
+// Written asks with a read lease, which is refused while there is an open for writing, or a mapping that came from one
+// (Linux include/linux/fs.h, inode_is_open_for_write).
+func (a *Arena) Written(n regions.NodeID) (bool, error) { return a.leased(n, unix.F_RDLCK) }
+
+// leased reports whether a lease is refused.
+func (a *Arena) leased(n regions.NodeID, kind int) (bool, error) {
+	const flags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOFOLLOW
+	fd, err := a.open(n, flags)
+	if err == nil {
+		fd, err = a.through(n, fd, flags)
+	}
 	if err != nil {
 		return false, code(err)
 	}
 	defer unix.Close(fd)
-	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_WRLCK)
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, kind)
 	if err == unix.EAGAIN {
 		return true, nil
 	}

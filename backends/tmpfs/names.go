@@ -32,6 +32,7 @@ func (a *Arena) find(d directory, name string) (regions.Attr, error) {
 		if uint64(n.Ino()) == at.Ino {
 			a.nodes.named(n, d.node, name)
 			at.Node = a.outer(n)
+			a.reflect(&at)
 			return at, nil
 		}
 	}

@@ -27,8 +27,9 @@ func newApp(sh *shell) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // run prints and exits
 		Commands: []*cli.Command{
 			mountCommand(sh), umountCommand(sh), upgradeCommand(sh), lsCommand(sh), showCommand(sh), statsCommand(sh),
-			limitsCommand(sh), usageCommand(sh), topCommand(sh), eventsCommand(sh), setCommand(sh), gcCommand(sh), doctorCommand(sh),
-			fsckCommand(sh), configCommand(sh), versionCommand(sh), completionCommand(sh), manCommand(sh), helpCommand(sh),
+			limitsCommand(sh), usageCommand(sh), topCommand(sh), eventsCommand(sh), setCommand(sh), chownCommand(sh), sealCommand(sh),
+			shareCommand(sh), sessionCommand(sh), gcCommand(sh), doctorCommand(sh), fsckCommand(sh), configCommand(sh),
+			versionCommand(sh), completionCommand(sh), manCommand(sh), helpCommand(sh),
 		},
 	}
 	app.Action = func(c *cli.Context) error {

@@ -71,6 +71,7 @@ func (s *serving) manage() {
 		s.manager.SetSize(c.Size.Of(s.ram))
 	}
 	s.limit(c)
+	s.rule(c)
 }
 
 // warnOfLimit tells of a limit before it is reached.

@@ -134,6 +134,9 @@ func (s *serving) apply(next policy.Config, changed []string) error {
 		s.manager.Settled() // who holds what is known then
 		s.limit(next)
 	}
+	if slices.ContainsFunc(changed, func(key string) bool { return slices.Contains(rulingKeys, key) }) {
+		s.rule(next)
+	}
 	if slices.Contains(changed, "end_early") {
 		s.setEndEarly(next)
 	}

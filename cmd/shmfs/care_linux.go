@@ -14,7 +14,10 @@ import (
 // watched lets the caretaker watch processes.
 type watched struct{ watcher *processes.Watcher }
 
-var _ regions.Processes = watched{}
+var (
+	_ regions.Processes = watched{}
+	_ regions.Groups    = watched{}
+)
 
 func (o watched) Watch(pid uint32, uptime time.Duration, gone func()) (cancel func(), alive bool, err error) {
 	if o.watcher == nil {
@@ -27,6 +30,37 @@ func (o watched) Watch(pid uint32, uptime time.Duration, gone func()) (cancel fu
 	return cancel, err == nil, err
 }
 
+// WatchGroup watches an owner of several processes.
+func (o watched) WatchGroup(who regions.WhoOwns, gone func()) (cancel func(), alive bool, err error) {
+	if o.watcher == nil {
+		return nil, false, errors.New("processes cannot be watched here: see the server's log")
+	}
+	switch who.Kind {
+	case regions.OwnerCgroup:
+		cancel, err = o.watcher.WatchCgroup(who.Cgroup, gone)
+	case regions.OwnerSession:
+		cancel, err = o.watcher.WatchGroup(processes.Session, who.ID, who.Since, gone)
+	default:
+		cancel, err = o.watcher.WatchGroup(processes.ProcessGroup, who.ID, who.Since, gone)
+	}
+	if errors.Is(err, processes.ErrGone) {
+		return nil, false, nil
+	}
+	return cancel, err == nil, err
+}
+
+// alive reports whether an owner lives.
+func (o watched) alive(who regions.WhoOwns) bool {
+	if who.Kind == regions.OwnerProcess {
+		return processes.Alive(who.ID, who.Since)
+	}
+	cancel, alive, err := o.WatchGroup(who, func() {})
+	if alive {
+		cancel()
+	}
+	return alive && err == nil
+}
+
 // keepHouse makes what ends regions.
 func (s *serving) keepHouse() {
 	w, err := newWatcher()
@@ -34,6 +68,7 @@ func (s *serving) keepHouse() {
 		s.log.Error("owners cannot be watched", "reason", err.Error())
 	}
 	s.manager.SetUptime(processes.Boot)
+	s.manager.SetAlive(watched{w}.alive)
 	s.caretaker = regions.NewCaretaker(s.manager, watched{w})
 	s.setEndEarly(s.options.config)
 }
@@ -46,6 +81,33 @@ func (s *serving) setEndEarly(c policy.Config) {
 		return
 	}
 	s.caretaker.SetOrder(order)
+}
+
+// rulingKeys are those that rule takes.
+var rulingKeys = []string{"zero", "guard", "labels", "collect_runs", "lifetimes", "history"}
+
+// rule puts into effect what a configuration says of lives and ends.
+func (s *serving) rule(c policy.Config) {
+	s.manager.SetZero(c.Zero)
+	s.manager.SetGuard(c.Guard)
+	s.manager.SetHistory(c.History)
+	s.manager.SetCollectRuns(c.CollectRuns)
+	s.manager.SetLabeler(labeler(c.Labels))
+	all, err := policy.ParseDirectoryLifetimes(c.Lifetimes)
+	if err != nil || len(all) == 0 { // which Validate has seen
+		s.manager.SetLifetimes(nil)
+		return
+	}
+	s.manager.SetLifetimes(func(path string) (regions.Lifetime, bool) { return policy.LifetimeOf(all, path) })
+}
+
+// labeler answers who knows the labels of what a process makes, nil for nobody.
+func labeler(text string) func(pid uint32) string {
+	rules, err := policy.ParseLabelRules(text)
+	if err != nil || len(rules) == 0 { // which Validate has seen
+		return nil
+	}
+	return func(pid uint32) string { return policy.LabelsOf(rules, processes.Facts(pid)) }
 }
 
 // newWatcher makes what watches owners: a quarter of the descriptors that the server may have is for that.

@@ -21,12 +21,15 @@ func gcCommand(sh *shell) *cli.Command {
 		ArgsUsage: "[PATH]",
 		Description: describe(`Without a flag it shows each region that has a lifetime other than manual. PATH is a mount point
 or anything below one; where only one shmfs is mounted it may be left out. What is pinned, or in use, is never ended.`,
-			"shmfs gc /mnt/shm", "shmfs gc --orphans --dry-run", "shmfs gc --below /mnt/shm/jobs/7"),
+			"shmfs gc /mnt/shm", "shmfs gc --orphans --dry-run", "shmfs gc --run 2026-11-23T0200",
+			"shmfs gc --below /mnt/shm/jobs/7"),
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "run", Usage: "do not wait for grace periods", Destination: &o.run},
+			&cli.BoolFlag{Name: "now", Usage: "do not wait for grace periods", Destination: &o.now},
 			&cli.BoolFlag{Name: "orphans", Usage: "end what was made by processes that have ended", Destination: &o.orphans},
+			&cli.StringFlag{Name: "run", Usage: "end what has the label run=`ID`", Destination: &o.run},
+			&cli.BoolFlag{Name: "runs", Usage: "end what is left of runs whose processes are gone", Destination: &o.runs},
 			&cli.BoolFlag{Name: "below", Usage: "end all regions at or below PATH", Destination: &o.below},
-			&cli.BoolFlag{Name: "dry-run", Usage: "with --orphans or --below: only print what would end", Destination: &o.dry},
+			&cli.BoolFlag{Name: "dry-run", Usage: "only print what would end", Destination: &o.dry},
 			jsonFlag(&o.json, "an array of objects with the keys of .ctl/gc"),
 		},
 		Action: func(c *cli.Context) error {
@@ -40,25 +43,29 @@ or anything below one; where only one shmfs is mounted it may be left out. What 
 }
 
 type gcOptions struct {
-	path                           string
-	run, orphans, below, dry, json bool
+	path, run                            string
+	now, orphans, runs, below, dry, json bool
 }
 
 // command answers what is to be written to `.ctl/gc`, "" for nothing.
 func (o gcOptions) command(path string) (string, error) {
 	said := 0
-	for _, b := range []bool{o.run, o.orphans, o.below} {
+	for _, b := range []bool{o.now, o.orphans, o.run != "", o.runs, o.below} {
 		if b {
 			said++
 		}
 	}
 	switch {
 	case said > 1:
-		return "", usageError("see shmfs gc --help", "only one of --run, --orphans and --below at a time")
-	case o.dry && (said == 0 || o.run):
-		return "", usageError("see shmfs gc --help", "--dry-run goes with --orphans or --below")
-	case o.run:
+		return "", usageError("see shmfs gc --help", "only one of --now, --orphans, --run, --runs and --below at a time")
+	case o.dry && (said == 0 || o.now):
+		return "", usageError("see shmfs gc --help", "--dry-run goes with --orphans, --run, --runs or --below")
+	case o.now:
 		return "run", nil
+	case o.run != "":
+		return "run=" + o.run, nil
+	case o.runs:
+		return "runs", nil
 	case o.orphans:
 		return "orphans", nil
 	case o.below && o.path == "":

@@ -32,13 +32,14 @@ func TestEventFilters(t *testing.T) {
 
 func TestCollectCommands(t *testing.T) {
 	for want, o := range map[string]gcOptions{
-		"": {}, "run": {run: true}, "orphans": {orphans: true, dry: true}, "path=jobs": {below: true, path: "/mnt/jobs"},
+		"": {}, "run": {now: true}, "run=7": {run: "7", dry: true}, "runs": {runs: true}, "orphans": {orphans: true, dry: true}, "path=jobs": {below: true, path: "/mnt/jobs"},
 	} {
 		if got, err := o.command("jobs"); err != nil || got != want {
 			t.Errorf("%+v: %q (%v), want %q", o, got, err, want)
 		}
 	}
-	for _, o := range []gcOptions{{run: true, orphans: true}, {dry: true}, {run: true, dry: true}, {below: true}} {
+	for _, o := range []gcOptions{{now: true, orphans: true}, {dry: true}, {now: true, dry: true}, {below: true},
+		{run: "7", runs: true}} {
 		if got, err := o.command(""); codeOf(err) != exitUsage {
 			t.Errorf("%+v: %q (%v)", o, got, err)
 		}

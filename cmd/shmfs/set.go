@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -15,6 +14,9 @@ import (
 var settable = []struct{ key, attribute string }{
 	{"lifetime", regions.LifetimeXattr},
 	{"pin", regions.PinXattr},
+	{"zero", regions.ZeroXattr},
+	{"guard", regions.GuardXattr},
+	{"labels", regions.LabelsXattr},
 }
 
 func setCommand(sh *shell) *cli.Command {
@@ -24,9 +26,13 @@ func setCommand(sh *shell) *cli.Command {
 		ArgsUsage: "PATH KEY=VALUE...",
 		Description: describe(`lifetime= takes manual (somebody removes it), owner (the process that made it is gone and nobody
 else has it), last-user (nobody has it any more), or ttl=30m (nobody used it for as long); owner and last-user take a grace
-period: owner,grace=5s. pin=true keeps what it is set on from ending by itself. What a directory says holds below it where
+period: owner,grace=5s. pin=true keeps what it is set on from ending by itself. zero=true overwrites the memory of regions with
+zeros when they end. guard=user lets only the users who own or made a region, and root, remove, rename or shrink it;
+guard=process, while the process that owns it lives, that one alone. labels=run=7 gives the regions that are made
+below a directory labels. What a directory says holds below it where
 nothing nearer says something else; KEY=inherit takes back what was said.`,
-			"shmfs set /mnt/shm/jobs lifetime=owner", "shmfs set /mnt/shm/jobs/result pin=true"),
+			"shmfs set /mnt/shm/jobs lifetime=owner", "shmfs set /mnt/shm/jobs/result pin=true",
+			"shmfs set /mnt/shm/keys zero=true"),
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 2 {
 				return usageError("see shmfs set --help", "shmfs set needs a path and a setting such as lifetime=owner")
@@ -37,8 +43,7 @@ nothing nearer says something else; KEY=inherit takes back what was said.`,
 }
 
 func setLife(ctx context.Context, sh *shell, path string, settings []string) error {
-	type change struct{ attribute, value string }
-	var all []change
+	var all []setting
 	for _, s := range settings {
 		key, value, ok := strings.Cut(s, "=")
 		attribute := attributeOf(key)
@@ -48,19 +53,14 @@ func setLife(ctx context.Context, sh *shell, path string, settings []string) err
 		if _, err := regions.ParseLifetime(value); key == "lifetime" && value != inherit && err != nil {
 			return usageError("see shmfs set --help", "%v", err)
 		}
-		all = append(all, change{attribute, value})
+		all = append(all, setting{attribute, value})
 	}
 	at, err := sh.open(ctx, path)
 	if err != nil {
 		return err
 	}
 	_, err = ask(ctx, path, func() (struct{}, error) {
-		for _, x := range all {
-			if err := setAttribute(filepath.Join(at.Mountpoint, at.path), x.attribute, x.value); err != nil {
-				return struct{}{}, fmt.Errorf("%s=%s: %w", x.attribute, x.value, err)
-			}
-		}
-		return struct{}{}, nil
+		return struct{}{}, at.setAll(filepath.Join(at.Mountpoint, at.path), at.path, all)
 	})
 	return err
 }

@@ -12,3 +12,13 @@ func setAttribute(path, name, value string) error {
 	}
 	return nil
 }
+
+// getAttribute reads a short extended attribute, "" if there is none.
+func getAttribute(path, name string) string {
+	var b [256]byte
+	n, err := unix.Getxattr(path, name, b[:])
+	if err != nil {
+		return ""
+	}
+	return string(b[:n])
+}

@@ -21,9 +21,10 @@ func showCommand(sh *shell) *cli.Command {
 		Usage:     "tell everything about a region, and which processes hold it",
 		ArgsUsage: "PATH",
 		Description: describe(`Processes are found in /proc: those that have it mapped, open, or as working directory. An
-ordinary user sees his own only.`,
+ordinary user sees his own only. Of a region that is not there any more it tells how it ended, as long as that is
+remembered.`,
 			"shmfs show /mnt/shm/frames", "shmfs show /mnt/shm/frames --json"),
-		Flags: []cli.Flag{jsonFlag(&o.json, "one object, as in .ctl/regions.json, with mount_point and holders")},
+		Flags: []cli.Flag{jsonFlag(&o.json, "one object, as in .ctl/regions.json, with mount_point, labels, events and holders; of what ended, as in .ctl/history")},
 		Action: func(c *cli.Context) error {
 			if err := exactlyOne(c, "the path of a region"); err != nil {
 				return err
@@ -43,16 +44,20 @@ type showOptions struct {
 type shown struct {
 	MountPoint string `json:"mount_point"`
 	control.Region
+	Labels  string   `json:"labels"` // run=7,worker=3
 	Holders []holder `json:"holders"`
+	// Events are the last ones that are kept.
+	Events []control.Told `json:"events"`
 }
 
 func (o showOptions) run(ctx context.Context, sh *shell) error {
 	at, err := sh.open(ctx, o.path)
 	if err != nil {
-		return err
+		return o.pastBelow(ctx, sh, err)
 	}
 	x, err := ask(ctx, o.path, func() (shown, error) { return o.look(sh, at) })
 	if err != nil {
+		_, err := ask(ctx, o.path, func() (struct{}, error) { return struct{}{}, o.past(sh, at, err) })
 		return err
 	}
 	if o.json {
@@ -67,6 +72,8 @@ func (o showOptions) look(sh *shell, at asked) (shown, error) {
 	if x.Region, err = at.region(); err != nil {
 		return x, err
 	}
+	x.Labels = getAttribute(filepath.Join(at.Mountpoint, at.path), regions.LabelsXattr)
+	x.Events = at.eventsOf(x.Node)
 	all, err := sh.finder.holders(at.Mountpoint)
 	if err != nil {
 		return x, err
@@ -119,11 +126,15 @@ func (sh *shell) describeRegion(x shown) error {
 	line("mode", "%s", x.Mode)
 	line("owner", "%s (uid %d, gid %d)", o.name(x.UID), x.UID, x.GID)
 	line("names", "%d", x.Links)
+	line("labels", "%s", orDash(printable(x.Labels)))
 	line("created", "%s, by %s", sh.moment(x.Created), creator(x.Region, o))
 	line("last used", "%s", sh.moment(x.LastUsed))
 	line("in use", "%s, %s, %d of them for writing", yesNo(x.InUse), count(x.Opens, "descriptor"), x.Writers)
 	line("node", "%s (inode %d)", x.Node, x.Inode)
 	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := sh.writeTold(x.Events); err != nil {
 		return err
 	}
 	fmt.Fprintln(sh.out, "held by")

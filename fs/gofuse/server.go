@@ -115,6 +115,7 @@ func (s *Server) use(b *backings) {
 	s.reason = "the kernel took a file as backing"
 	b.ledger = s.ledger
 	s.backings = b
+	s.tree.Arena().AllowShares()
 	s.tree.Arena().OnFree(b.free)
 	if !b.path {
 		s.tree.Arena().OnProbe(b.free) // a registered descriptor that is not O_PATH is a user itself
@@ -169,6 +170,9 @@ func interruptible(cancel <-chan struct{}) context.Context { return &fuse.Contex
 
 // valid answers for how long a node's attributes are.
 func (s *Server) valid(a *regions.Attr) time.Duration {
+	if a.Source != regions.NoNode {
+		return 0 // the kernel is told of changes of the region, not of its shares
+	}
 	if a.IsRegion() && !a.Node.Virtual() && s.tree.Arena().Busy(a.Node) {
 		return useValid
 	}

@@ -23,11 +23,14 @@ const (
 	OwnerGone       Kind = "owner_gone"
 	InUse           Kind = "in_use"
 	EndFailed       Kind = "end_failed"
+	Zeroed          Kind = "zeroed"
+	SessionEnded    Kind = "session_ended"
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, InUse, EndFailed}
+	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, InUse, EndFailed,
+		Zeroed, SessionEnded}
 }
 
 // Event is one thing that happened. What is not known, or means nothing, is zero.
@@ -57,6 +60,7 @@ const Kept = 8192
 // Log keeps the last events. All methods may be called at once.
 type Log struct {
 	followers atomic.Int32
+	observe   func(Event) // nil for nobody
 
 	mu    sync.Mutex // guards the rest; taken alone
 	ring  []Event    // event s stands at s % Kept, as far as it has grown
@@ -92,7 +96,13 @@ func (l *Log) Add(e Event) {
 	if wake != nil {
 		close(wake)
 	}
+	if l.observe != nil {
+		l.observe(e)
+	}
 }
+
+// Observe sets who is told of every event, by whoever tells it. Call it before the first.
+func (l *Log) Observe(f func(Event)) { l.observe = f }
 
 // Followed reports whether somebody waits for events.
 func (l *Log) Followed() bool { return l.Followers() > 0 }

@@ -4,10 +4,7 @@ package processes
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -97,7 +94,7 @@ func (w *Watcher) open(pid int32, at time.Duration) (*process, error) {
 		return nil, os.NewSyscallError("pidfd_open", err)
 	}
 	started, err := startOf(pid)
-	if err == nil && started > at || unix.PidfdSendSignal(fd, 0, nil, 0) == unix.ESRCH {
+	if err == nil && started > at || ended(fd) {
 		err = ErrGone
 	}
 	if err == nil {
@@ -113,22 +110,34 @@ func (w *Watcher) open(pid int32, at time.Duration) (*process, error) {
 	return p, nil
 }
 
+// Alive reports whether the process still lives that had the number pid at a time since boot. It asks for no descriptor
+// but for a moment; where it cannot be told, it does.
+func Alive(pid uint32, at time.Duration) bool {
+	fd, err := unix.PidfdOpen(int(pid), 0)
+	if err != nil {
+		return err != unix.ESRCH && err != unix.EINVAL
+	}
+	defer unix.Close(fd)
+	started, err := startOf(int32(pid))
+	if err == ErrGone || err == nil && started > at {
+		return false
+	}
+	return !ended(fd)
+}
+
+// ended asks a pidfd whether all threads of its process have: it is readable then, whether or not somebody waited for the
+// process (pidfd_open(2)).
+func ended(pidfd int) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
+	return err == nil && n > 0
+}
+
 // tick is the unit of start times in /proc: USER_HZ is 100 on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
 // startOf reads when a process started, since boot (proc_pid_stat(5), field 22), rounded down.
 func startOf(pid int32) (time.Duration, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/stat")
-	if err != nil {
-		return 0, ErrGone
-	}
-	_, rest, ok := strings.Cut(string(b[strings.LastIndexByte(string(b), ')')+1:]), " ")
-	fields := strings.Fields(rest)
-	const field = 22 - 3 // those before stand in front of ')'
-	if !ok || len(fields) <= field {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
-	}
-	n, err := strconv.ParseInt(fields[field], 10, 64)
+	n, err := statNumber(pid, 22)
 	return time.Duration(n) * tick, err
 }
 

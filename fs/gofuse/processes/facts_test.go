@@ -1,0 +1,54 @@
+//go:build linux
+
+package processes
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestFacts(t *testing.T) {
+	cmd := exec.Command("sleep", "600", "0")
+	cmd.Env = append(os.Environ(), "SHMFS_TEST=a=b", "SHMFS=c")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	p := Facts(cmd.Process.Pid)
+	for end := time.Now().Add(time.Minute); p.Arguments()[0] == "" && time.Now().Before(end); {
+		time.Sleep(time.Millisecond) // exec(2) is not over yet
+	}
+	if got, want := p.Arguments(), []string{"sleep", "600", "0"}; !slices.Equal(got, want) {
+		t.Errorf("arguments %q, want %q", got, want)
+	}
+	for name, want := range map[string]string{"SHMFS_TEST": "a=b", "SHMFS": "c", "SHMFS_T": "", "": ""} {
+		if got := p.Variable(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if got, want := p.Cgroup(), Facts(os.Getpid()).Cgroup(); got != want {
+		t.Errorf("control group %q, want that of its parent, %q", got, want)
+	}
+	none := Facts(0)
+	if got := none.Variable("PATH") + none.Cgroup(); got != "" {
+		t.Errorf("of nobody: %q", got)
+	}
+}
+
+func TestAlive(t *testing.T) {
+	now := Boot()
+	if !Alive(uint32(os.Getpid()), now) || Alive(uint32(os.Getpid()), 0) || Alive(1<<30, now) {
+		t.Error("who lives, or lived then, is not told from who does not")
+	}
+	cmd := exec.Command("true")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	for Alive(uint32(cmd.Process.Pid), Boot()) { // until it is a zombie
+	}
+}

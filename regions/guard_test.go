@@ -1,0 +1,93 @@
+package regions_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/shmfs/shmfs/regions"
+)
+
+func TestGuards(t *testing.T) {
+	e := newEstate(t)
+	living := true
+	e.SetAlive(func(o regions.WhoOwns) bool { return o.ID == 7 && living })
+	dir := e.make(t, regions.RootNode, "d", regions.TypeDir, 0)
+	a, err := e.Make(dir, "a", regions.Spec{Mode: regions.TypeRegular | 0o666, UID: 1000, Record: regions.Record{PID: 7}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Setattr(a.Node, regions.Change{Set: regions.SetUID, UID: 1001}); err != nil {
+		t.Fatal(err)
+	}
+	a.UID = 1001
+	type who struct{ uid, pid uint32 }
+	check := func(what string, may ...who) {
+		t.Helper()
+		for _, x := range []who{{0, 1}, {1000, 7}, {1000, 8}, {1001, 8}, {1002, 8}} {
+			want := false
+			for _, y := range may {
+				want = want || x == y
+			}
+			if err := e.MayLose(&a, x.uid, x.pid, "remove"); (err == nil) != want || err != nil && !errors.Is(err, regions.NotPermitted) {
+				t.Errorf("%s: user %d, process %d: %v, want it allowed: %v", what, x.uid, x.pid, err, want)
+			}
+		}
+	}
+	all := []who{{0, 1}, {1000, 7}, {1000, 8}, {1001, 8}, {1002, 8}}
+	users := all[:4]
+	check("off", all...)
+	e.says(t, dir, regions.GuardXattr, "user")
+	check("user", users...)
+	e.says(t, dir, regions.GuardXattr, "process")
+	check("process", who{1000, 7})
+	living = false
+	check("process, gone", users...)
+	e.says(t, a.Node, regions.GuardXattr, "off")
+	check("off, by itself", all...)
+	e.SetGuard(regions.GuardUser)
+	if b, err := e.Make(regions.RootNode, "b", regions.Spec{Mode: regions.TypeRegular, UID: 1000}); err != nil || e.MayLose(&b, 1001, 8, "x") == nil {
+		t.Errorf("where the configuration says so: %v", err)
+	}
+	if err := e.Setxattr(dir, regions.GuardXattr, []byte("group"), 0); !errors.Is(err, regions.Invalid) {
+		t.Errorf("guard=group: %v", err)
+	}
+}
+
+func TestSeals(t *testing.T) {
+	e := newEstate(t)
+	n := e.make(t, regions.RootNode, "a", regions.TypeRegular, 7)
+	seal := func() error { return e.Setxattr(n, regions.SealXattr, []byte("true"), 0) }
+	if err := e.Opened(n, regions.WriteAccess); err != nil {
+		t.Fatal(err)
+	}
+	if err := seal(); !errors.Is(err, regions.Busy) {
+		t.Errorf("with a writer: %v", err)
+	}
+	e.Released(n, regions.WriteAccess)
+	if err := e.Opened(n, regions.ReadAccess); err != nil {
+		t.Fatal(err)
+	}
+	if err := seal(); err != nil {
+		t.Fatalf("with a reader: %v", err)
+	}
+	size := regions.Change{Set: regions.SetSize, Size: 1}
+	for what, err := range map[string]error{"opened": e.Opened(n, regions.WriteAccess), "sized": second(e.Setattr(n, size))} {
+		if !errors.Is(err, regions.NotPermitted) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := e.Opened(n, regions.ReadAccess); err != nil {
+		t.Errorf("for reading: %v", err)
+	}
+	if err := e.Removexattr(n, regions.SealXattr); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(e.Opened(n, regions.WriteAccess), second(e.Setattr(n, size))); err != nil {
+		t.Errorf("without the seal: %v", err)
+	}
+	if err := e.Setxattr(regions.RootNode, regions.SealXattr, []byte("true"), 0); !errors.Is(err, regions.NotPermitted) {
+		t.Errorf("a directory: %v", err)
+	}
+}
+
+func second(_ regions.Attr, err error) error { return err }

@@ -1,0 +1,195 @@
+package regions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// LabelsXattr has the labels of a region, which it got when it was made: run=7,worker=3. Of a directory, it has those that
+// regions get that are made below it.
+const LabelsXattr = "user.shmfs.labels"
+
+// RunLabel is the key of the label that says to which run of a program a region belongs.
+const RunLabel = "run"
+
+// Bounds of labels.
+const (
+	MostLabels   = 4
+	longestLabel = 64 // bytes of a key, or of a value
+)
+
+// ParseLabels reads key=value, with commas between several. A key is of lower-case letters, digits, - and _; a value of
+// what can be printed in ASCII but commas, quotes, = and spaces.
+func ParseLabels(s string) (map[string]string, error) {
+	all := map[string]string{}
+	for word := range strings.SplitSeq(s, ",") {
+		key, value, ok := strings.Cut(word, "=")
+		if !ok || !labelWord(key, "_-", false) || !labelWord(value, "!#$%&()*+-./:;<>?@[]^_{|}~", true) {
+			return nil, fmt.Errorf("label %q: want a key and a value such as run=7", word)
+		}
+		all[key] = value
+	}
+	if len(all) > MostLabels {
+		return nil, fmt.Errorf("%d labels: there may be %d", len(all), MostLabels)
+	}
+	return all, nil
+}
+
+func labelWord(s, more string, upper bool) bool {
+	if s == "" || len(s) > longestLabel {
+		return false
+	}
+	for _, r := range s {
+		letter := r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || upper && r >= 'A' && r <= 'Z'
+		if !letter && !strings.ContainsRune(more, r) {
+			return false
+		}
+	}
+	return true
+}
+
+// SetLabeler sets who knows the labels of the regions that a process makes; nil for none. It is asked while the process
+// waits.
+func (m *Manager) SetLabeler(of func(pid uint32) string) {
+	if of == nil {
+		m.labeler.Store(nil)
+		return
+	}
+	m.labeler.Store(&of)
+}
+
+// SetCollectRuns says whether what is left of runs whose processes are gone ends when a server begins, and when a run does.
+func (m *Manager) SetCollectRuns(collect bool) { m.lives.collectRuns.Store(collect) }
+
+// newLabels answers the labels of a region that is to be made: those of its process, and of the nearest directory that
+// has some, where the process has none of the key.
+func (m *Manager) newLabels(dir NodeID, pid uint32) string {
+	var words []string
+	if of := m.labeler.Load(); of != nil && pid != 0 {
+		if s := (*of)(pid); s != "" {
+			words = strings.Split(s, ",")
+		}
+	}
+	if m.lives.labels.Load() {
+		own := map[string]bool{}
+		for _, w := range words {
+			key, _, _ := strings.Cut(w, "=")
+			own[key] = true
+		}
+		above, _ := m.above(dir, func(s *saying) bool { return s.labels != "" })
+		for w := range strings.SplitSeq(above.labels, ",") {
+			if key, _, ok := strings.Cut(w, "="); ok && !own[key] && len(words) < MostLabels {
+				words = append(words, w)
+			}
+		}
+	}
+	return strings.Join(words, ",")
+}
+
+// label gives a new region its labels. One that cannot keep them is made without.
+func (m *Manager) label(node, dir NodeID, pid uint32) {
+	if m.labeler.Load() == nil && !m.lives.labels.Load() {
+		return
+	}
+	text := m.newLabels(dir, pid)
+	if text == "" || m.Arena.Setxattr(node, LabelsXattr, []byte(text), 0) != nil {
+		return
+	}
+	m.books.setPlain(node, false)
+	if all, err := ParseLabels(text); err == nil && all[RunLabel] != "" {
+		m.lives.runs(all[RunLabel])
+	}
+}
+
+// Labels answers the labels of a region: its own, or else those of the nearest directory that has some.
+func (m *Manager) Labels(node NodeID) map[string]string {
+	s, _ := m.nearest(node, func(s *saying) bool { return s.labels != "" })
+	all, _ := ParseLabels(s.labels)
+	return all
+}
+
+// knownRuns is how many runs are remembered as begun.
+const knownRuns = 4096
+
+// runs takes note of a region of a run: the first one begins it.
+func (l *lives) runs(run string) {
+	if !l.collectRuns.Load() {
+		return
+	}
+	l.mu.Lock()
+	_, known := l.known[run]
+	if len(l.known) >= knownRuns {
+		clear(l.known)
+	}
+	l.known[run] = struct{}{}
+	l.begun = l.begun || !known
+	l.mu.Unlock()
+	if !known {
+		l.wake()
+	}
+}
+
+// begins answers whether a run began since it was last asked.
+func (l *lives) begins() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	begun := l.begun
+	l.begun = false
+	return begun
+}
+
+// collectRuns ends what is left of runs whose processes are gone.
+func (c *Caretaker) collectRuns(ctx context.Context) {
+	if c.m.lives.collectRuns.Load() {
+		c.EndChosen(ctx, Choice{Below: RootNode, Runs: true}, "what is left of a run whose processes are gone")
+	}
+}
+
+// living remembers of processes whether they live, in steps of a second of when they were seen.
+type living struct {
+	c     *Caretaker
+	known map[WhoOwns]bool
+}
+
+// lives answers whether the process of a record lives; known says whether it can be told.
+func (l *living) lives(r Record) (lives, known bool) {
+	if r.PID == 0 || r.Uptime == 0 {
+		return false, false
+	}
+	key := WhoOwns{ID: r.PID, Since: r.Uptime.Truncate(time.Second)}
+	lives, seen := l.known[key]
+	if !seen {
+		cancel, here, err := l.c.processes.Watch(r.PID, r.Uptime, func() {})
+		if err == nil && here {
+			cancel()
+		}
+		lives = err != nil || here
+		l.known[key] = lives
+	}
+	return lives, true
+}
+
+// overRuns answers the runs of which no process lives, among those that made regions.
+func (c *Caretaker) overRuns(ctx context.Context, from NodeID, alive *living) (map[string]bool, error) {
+	over := map[string]bool{}
+	err := c.m.Arena.Walk(ctx, from, func(it Item) error {
+		if !it.Attr.IsRegion() {
+			return ctx.Err()
+		}
+		run := c.m.Labels(it.Attr.Node)[RunLabel]
+		if run == "" {
+			return ctx.Err()
+		}
+		lives, known := alive.lives(it.Record)
+		before, seen := over[run]
+		over[run] = (before || !seen) && known && !lives
+		return ctx.Err()
+	})
+	if errors.Is(err, NotDir) {
+		err = nil
+	}
+	return over, err
+}

@@ -1,0 +1,170 @@
+package regions_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/shmfs/shmfs/regions"
+	"github.com/shmfs/shmfs/regions/events"
+)
+
+// sessions makes a directory of sessions of some time.
+func (e *estate) sessions(t *testing.T, lifetime string) regions.NodeID {
+	t.Helper()
+	dir := e.make(t, regions.RootNode, "sessions", regions.TypeDir, 0)
+	e.says(t, dir, regions.LifetimeXattr, lifetime)
+	return dir
+}
+
+func TestSessionsEndByTime(t *testing.T) {
+	e := newEstate(t)
+	all := e.sessions(t, "session,ttl=200ms")
+	used, idle := e.make(t, all, "used", regions.TypeDir, 0), e.make(t, all, "idle", regions.TypeDir, 0)
+	below := e.make(t, idle, "below", regions.TypeDir, 0)
+	e.make(t, below, "r", regions.TypeRegular, 7)
+	stray := e.make(t, all, "stray", regions.TypeRegular, 7)
+	r := e.make(t, used, "r", regions.TypeRegular, 7)
+	if err := e.Opened(r, regions.ReadAccess); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "end of the idle one", func() bool { return !e.there(all, "idle") })
+	within(t, "in_use", func() bool { return e.state(used) == regions.CareInUse })
+	if !e.there(all, "used") || !e.there(used, "r") || !e.there(all, "stray") {
+		t.Error("what is in use ended, or what is in no session")
+	}
+	if !e.told(events.SessionEnded, "sessions/idle") || !e.told(events.Deleted, "sessions/idle/below/r") {
+		t.Error("the end is not told")
+	}
+	e.Released(r, regions.ReadAccess)
+	within(t, "end of the other one", func() bool { return !e.there(all, "used") })
+	if _, err := e.Getattr(stray); err != nil {
+		t.Error(err)
+	}
+}
+
+// An end by hand takes the names of what is in use too: it lives on, and counts.
+func TestSessionsEndByHand(t *testing.T) {
+	e := newEstate(t)
+	all := e.sessions(t, "session")
+	s := e.make(t, all, "s", regions.TypeDir, 0)
+	e.make(t, s, "free", regions.TypeRegular, 7)
+	busy := e.make(t, s, "busy", regions.TypeRegular, 7)
+	if err := e.Opened(busy, regions.WriteAccess); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "open", func() bool { return e.state(s) == regions.CareOpen })
+	e.says(t, s, regions.SessionXattr, "end")
+	within(t, "end", func() bool { return !e.there(all, "s") })
+	if _, err := e.Getattr(busy); err != nil || e.Accounts().Unnamed() != 1 {
+		t.Errorf("what is in use: %v, %d without a name, want 1", err, e.Accounts().Unnamed())
+	}
+	e.Released(busy, regions.WriteAccess)
+	e.Forgotten(busy)
+	if n := e.Accounts().Unnamed(); n != 0 {
+		t.Errorf("%d without a name", n)
+	}
+}
+
+func TestSessionsEndWithTheirOwner(t *testing.T) {
+	e := newEstate(t)
+	all := e.sessions(t, "session,ttl=1h")
+	s := e.make(t, all, "s", regions.TypeDir, 0)
+	e.make(t, s, "result", regions.TypeRegular, 9)
+	e.says(t, s, regions.OwnerXattr, "7")
+	within(t, "owner", func() bool { return e.state(s) != "" })
+	e.people.die(9) // a worker
+	pinned := e.make(t, all, "pinned", regions.TypeDir, 0)
+	keep := e.make(t, pinned, "keep", regions.TypeRegular, 9)
+	e.make(t, pinned, "rest", regions.TypeRegular, 9)
+	e.says(t, keep, regions.PinXattr, "true")
+	e.says(t, pinned, regions.OwnerXattr, "7")
+	time.Sleep(short)
+	if !e.there(s, "result") {
+		t.Fatal("it did not survive its worker")
+	}
+	e.people.die(7)
+	within(t, "end", func() bool { return !e.there(all, "s") && !e.there(pinned, "rest") })
+	within(t, "a plain directory", func() bool { return e.state(pinned) == "" })
+	if !e.there(pinned, "keep") {
+		t.Error("what was pinned ended")
+	}
+}
+
+func TestSessionsAreKept(t *testing.T) {
+	e := newEstate(t)
+	all := e.sessions(t, "session,ttl=100ms")
+	s := e.make(t, all, "s", regions.TypeDir, 0)
+	e.says(t, s, regions.SessionXattr, "ttl=1h")
+	within(t, "its own time", func() bool {
+		open, err := e.care.Sessions(t.Context())
+		return err == nil && len(open) == 1 && open[0].Lifetime.TTL == time.Hour && open[0].Path == "sessions/s"
+	})
+	e.says(t, s, regions.SessionXattr, "keep")
+	within(t, "a plain directory", func() bool { return e.state(s) == "" })
+	time.Sleep(5 * short)
+	if !e.there(all, "s") {
+		t.Error("it ended")
+	}
+	var refused *regions.Refusal
+	if err := e.Setxattr(all, regions.SessionXattr, []byte("end"), 0); !errors.As(err, &refused) {
+		t.Errorf("the end of what is no session: %v", err)
+	}
+	for _, value := range []string{"", "ttl=", "ttl=0", "over"} {
+		if err := e.Setxattr(s, regions.SessionXattr, []byte(value), 0); !errors.Is(err, regions.Invalid) {
+			t.Errorf("session=%q: %v", value, err)
+		}
+	}
+}
+
+func TestHandOver(t *testing.T) {
+	e := newEstate(t)
+	e.says(t, regions.RootNode, regions.LifetimeXattr, "owner,grace=0")
+	dir := e.make(t, regions.RootNode, "d", regions.TypeDir, 0)
+	a := e.make(t, dir, "a", regions.TypeRegular, 7)
+	b := e.make(t, dir, "b", regions.TypeRegular, 7)
+	own := e.make(t, dir, "own", regions.TypeRegular, 7)
+	c := e.make(t, regions.RootNode, "c", regions.TypeRegular, 7)
+	e.says(t, a, regions.OwnerXattr, "8")
+	e.says(t, dir, regions.OwnerXattr, "9")
+	e.says(t, own, regions.OwnerXattr, "directory")
+	e.says(t, c, regions.OwnerXattr, "directory")
+	within(t, "the new owners", func() bool {
+		return e.owner(a) == 8 && e.owner(b) == 9 && e.owner(own) == 9 && e.state(c) == regions.CareUnknown
+	})
+	e.people.die(7)
+	time.Sleep(short)
+	if !e.there(dir, "a") {
+		t.Error("a ended with its maker")
+	}
+	e.people.die(8)
+	within(t, "end of a", func() bool { return !e.there(dir, "a") })
+	for _, name := range []string{"b", "own"} {
+		if !e.there(dir, name) {
+			t.Errorf("%s ended with somebody else's owner", name)
+		}
+	}
+	e.people.die(9)
+	within(t, "end of b", func() bool { return !e.there(dir, "b") && !e.there(dir, "own") })
+	if !e.there(regions.RootNode, "c") {
+		t.Error("what has no owner ended")
+	}
+	e.SetAlive(func(o regions.WhoOwns) bool { return o.ID == 5 })
+	for _, value := range []string{"", "x", "0", "-1", "4294967296", "6", "5@x", "pgid:", "sid:x", "cgroup:", "cgroup:a", "cgroup:/a/../b"} {
+		if err := e.Setxattr(c, regions.OwnerXattr, []byte(value), 0); !errors.Is(err, regions.Invalid) {
+			t.Errorf("owner=%q: %v", value, err)
+		}
+	}
+	if v, err := e.Getxattr(dir, regions.OwnerXattr); err != nil || string(v) != "9@3600.000000000" {
+		t.Errorf("the directory's owner reads as %q (%v)", v, err)
+	}
+}
+
+func (e *estate) owner(n regions.NodeID) uint32 {
+	for _, x := range e.care.Cares() {
+		if x.Node == n {
+			return x.Owner
+		}
+	}
+	return 0
+}
