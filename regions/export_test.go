@@ -17,3 +17,6 @@ func (c *Caretaker) Step(ctx context.Context) {
 	c.hurry(ctx)
 	c.work(ctx)
 }
+
+// Pace does what is done every ten seconds while accounts change.
+func (m *Manager) Pace() { m.pace() }

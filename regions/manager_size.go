@@ -159,8 +159,12 @@ func (m *Manager) OnCrossing(f func(Crossing)) { m.crossed = f }
 func (m *Manager) tellCrossings() {
 	for _, c := range m.accounts.Crossings() {
 		name, _ := m.whose(&accounts.Exceeded{Kind: c.Kind, ID: c.ID, Name: c.Name})
+		e := events.Event{Kind: events.LimitWarning, Time: m.now(), Reason: warning(name, &c)}
+		if c.Kind == accounts.OfDirectory {
+			e.Node = c.ID
+		}
+		m.events.Add(e)
 		m.crossed(Crossing{Subject: name, What: c.What.String(), Limit: c.Limit, Used: c.Used, In: c.In})
-		m.events.Add(events.Event{Kind: events.LimitWarning, Time: m.now(), Reason: warning(name, &c)})
 	}
 }
 

@@ -311,7 +311,6 @@ func TestOvercommittedDirectory(t *testing.T) {
 	wantErrno(t, "another region", growTo(filepath.Join(m.dir, "g"), page), syscall.ENOSPC)
 }
 
-// A soft limit refuses nothing, and is logged once.
 // fallocate promises, and gets memory at once only below a directory that wants it so; also by the next server.
 func TestPagesNow(t *testing.T) {
 	needSuccessor(t)
@@ -415,6 +414,7 @@ func TestCachedRegionsCountTwice(t *testing.T) {
 	wantErrno(t, "more than the user's", unix.Truncate(path, 6<<20+page), syscall.EDQUOT)
 }
 
+// A soft limit refuses nothing, and is told once: in the log, and as an event.
 func TestSoftLimit(t *testing.T) {
 	m := serve(t, "--size=16M", "--no-keeper")
 	d := m.mkdir(t, "d")
@@ -425,6 +425,16 @@ func TestSoftLimit(t *testing.T) {
 	m.waitFor(t, "the warning", func() bool { return strings.Contains(m.stderr.String(), "a soft limit is passed") })
 	if log := m.stderr.String(); strings.Count(log, "a soft limit is passed") != 1 || !strings.Contains(log, "the directory d") {
 		t.Errorf("logged:\n%s", log)
+	}
+	var warned []told
+	for _, x := range m.events(t) {
+		if x.Event == "limit_warning" {
+			warned = append(warned, x)
+		}
+	}
+	if want := "the directory d: 2097152 bytes are more than its soft limit of 1048576"; len(warned) != 1 || warned[0].Path != "d" ||
+		warned[0].Reason != want {
+		t.Errorf("events: %+v, want one at d with the reason %q", warned, want)
 	}
 }
 
