@@ -56,7 +56,9 @@ type account struct {
 	slack    int64  // reserved and not used in the directories below
 	own      int64  // what this one adds to its parent's slack
 	warned   bool   // above a soft limit
-	pace     pace
+	// forgotten says that it holds nothing, and is in no list.
+	forgotten bool
+	pace      pace
 }
 
 // file is any node but a directory.

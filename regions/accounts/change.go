@@ -111,6 +111,9 @@ func (c *changes) difference(before *set, f *file) {
 // apply does all changes, or none of them if one would exceed a limit.
 func (b *Book) apply(c *changes, force bool) *Exceeded {
 	for i := range c.list {
+		if a := c.list[i].account; a.forgotten {
+			b.know(a)
+		}
 		b.pacing(c.list[i].account)
 		c.list[i].before = c.list[i].account.committed()
 	}

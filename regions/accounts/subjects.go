@@ -135,12 +135,7 @@ func (b *Book) subject(k Kind, id uint64, name string) *account {
 		return a
 	}
 	a := &account{kind: k, id: id, name: name}
-	a.settings.Limits = b.limitsOf(a)
-	b.subjects[k][id] = a
-	b.written(a)
-	if name != "" {
-		b.named[k][name] = a
-	}
+	b.know(a)
 	if above := k.subject().above; above != nil {
 		if up := above(name); up != "" {
 			a.parent = b.subject(k, 0, up)
@@ -149,11 +144,23 @@ func (b *Book) subject(k Kind, id uint64, name string) *account {
 	return a
 }
 
+// know takes an account in.
+func (b *Book) know(a *account) {
+	a.forgotten = false
+	a.settings.Limits = b.limitsOf(a)
+	b.subjects[a.kind][a.id] = a
+	b.written(a)
+	if a.name != "" {
+		b.named[a.kind][a.name] = a
+	}
+}
+
 // forgetEmpty forgets an account that holds nothing, where there is no end to them. Those above it hold as much at
-// least.
+// least. What is taken away to be counted anew makes it known again.
 func (b *Book) forgetEmpty(a *account) {
 	if a.kind >= OfUser && a.kind.subject().passing && a.used == (Amount{}) && !b.adopting && b.subjects[a.kind][a.id] == a {
 		b.unwritten(a)
+		a.forgotten = true
 		delete(b.subjects[a.kind], a.id)
 		delete(b.named[a.kind], a.name)
 	}

@@ -107,6 +107,40 @@ func TestLimitsOfCgroups(t *testing.T) {
 	}
 }
 
+// A region that loses its only name while somebody has it still counts for its process and its cgroup, if it is all that
+// they hold, and after it got another name, too.
+func TestOnlyRegionOfAnOwner(t *testing.T) {
+	b := New(1, testRoot)
+	b.SetLimits(Named(OfCgroup, "/a"), &Limits{Bytes: 15})
+	o := Owner{User: 1, Process: 9, Cgroup: "/a/b"}
+	if e := madeBy(b, 2, 10, o); e != nil {
+		t.Fatal(e)
+	}
+	check := func(what string) {
+		t.Helper()
+		if s, _ := b.Account(OfOwner, 9); s.Used.Bytes != 10 {
+			t.Errorf("%s: the process holds %+v", what, s.Used)
+		}
+		if got := cgroupBytes(b, "/a"); got != 10 {
+			t.Errorf("%s: the cgroup holds %d", what, got)
+		}
+		if e := madeBy(b, 3, 6, o); e == nil || e.Name != "/a" {
+			t.Errorf("%s: more than the cgroup may: %+v", what, e)
+		}
+		b.Unlinked(3, testRoot, false, false)
+		b.Freed(3)
+	}
+	check("made")
+	b.Unlinked(2, testRoot, false, true)
+	check("without a name")
+	c, e := b.Link(2, testRoot)
+	if e != nil {
+		t.Fatal(e)
+	}
+	c.Keep()
+	check("with another name")
+}
+
 func TestSubjects(t *testing.T) {
 	for text, want := range map[string]Subject{"7": {Kind: OfUser, ID: 7}, "/a b": Named(OfCgroup, "/a b"),
 		"/": Named(OfCgroup, "/"), "/../../x": Named(OfCgroup, "/../../x")} {
