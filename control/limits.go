@@ -175,8 +175,8 @@ func setLimit(m *regions.Manager, of accounts.Subject, text string) error {
 
 // Limit is a line of `limits`. No limit is regions.Unlimited.
 type Limit struct {
-	Subject         string `json:"subject"` // mount, directory, user, group, owner, cgroup
-	Name            string `json:"name"`    // a path, or a number; "" for the mount
+	Subject         string `json:"subject"` // mount, directory, user, group, owner, cgroup, label
+	Name            string `json:"name"`    // a path, a number, or a label; "" for the mount
 	Bytes           int64  `json:"bytes"`
 	Regions         int64  `json:"regions"`
 	Nodes           int64  `json:"nodes"`

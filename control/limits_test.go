@@ -29,7 +29,7 @@ func TestLimitsAreWritten(t *testing.T) {
 	for _, command := range []string{
 		"mount regions=10,soft_bytes=1K\n", `directory "a b" bytes=2G`, `directory "a b" regions=3`, `directory "/a b/" writes=strict`,
 		`directory "a b" overcommit=false`, `directory "a b" reserve=now`, "user 1000 5K", "group 7 regions=1", "owner 4711 largest=9",
-		"cgroup /system.slice/a.service bytes=1G", `cgroup "/a b" regions=2`, "user 1000 bytes=max",
+		"cgroup /system.slice/a.service bytes=1G", `cgroup "/a b" regions=2`, "label run=7 bytes=3G", "user 1000 bytes=max",
 	} {
 		if err := f.Write(t.Context(), fs.Caller{}, []byte(command)); err != nil {
 			t.Errorf("%s: %v", command, err)
@@ -57,6 +57,8 @@ func TestLimitsAreWritten(t *testing.T) {
 			SoftRegions: none, Throttle: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
 		{Subject: "cgroup", Name: "/system.slice/a.service", Bytes: 1 << 30, Regions: none, Nodes: none, Largest: none,
 			SoftBytes: none, SoftRegions: none, Throttle: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
+		{Subject: "label", Name: "run=7", Bytes: 3 << 30, Regions: none, Nodes: none, Largest: none, SoftBytes: none,
+			SoftRegions: none, Throttle: none, Writes: "inherit", Overcommit: "inherit", Pages: "inherit"},
 	}
 	if len(all) != len(want) {
 		t.Fatalf("got %d lines:\n%s", len(all), text)
@@ -85,7 +87,7 @@ func TestLimitsAreWritten(t *testing.T) {
 func TestLimitsAreRefused(t *testing.T) {
 	_, f := limited(t)
 	for command, want := range map[string]string{
-		"":                           "want mount, directory, user, group, owner or cgroup",
+		"":                           "want mount, directory, user, group, owner, cgroup or label",
 		"everybody bytes=1":          `no subject is called "everybody"`,
 		"mount":                      "want a size such as 2G",
 		"mount bytes=1G":             "the bytes of the mount are its size",
@@ -102,6 +104,7 @@ func TestLimitsAreRefused(t *testing.T) {
 		"user 7 reserve=1":           "reserve, nodes and throttle are for directories",
 		"cgroup a bytes=1":           `"a": want a path`,
 		"cgroup /a/../b bytes=1":     "want a path",
+		"label run bytes=1":          `"run": want a label`,
 		"mount regions=1\nmount 2":   "more than one line",
 	} {
 		err := f.Write(t.Context(), fs.Caller{}, []byte(command))

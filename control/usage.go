@@ -101,7 +101,7 @@ func writeMemory(p *pairs, m fs.MemoryReader, cgroup string) {
 
 // Usage is a line of one of the files of `usage`.
 type Usage struct {
-	Name         string `json:"name"` // a path, or a number
+	Name         string `json:"name"` // a path, a number, or a label
 	Promised     int64  `json:"promised"`
 	Resident     int64  `json:"resident"`
 	Unlinked     int64  `json:"unlinked"` // of promised: of regions without a name

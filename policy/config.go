@@ -43,6 +43,8 @@ type Config struct {
 	OwnerLimit string
 	// CgroupLimit is what cgroups may hold that have no limits of their own, as ParsePatterns reads it.
 	CgroupLimit string
+	// LabelLimit is the same of labels.
+	LabelLimit string
 	// DirectoryLimit is what directories may hold that have no limits of their own, as ParsePatterns reads it.
 	DirectoryLimit string
 
@@ -154,6 +156,7 @@ func Default() Config {
 		OwnerLimit: NoLimit,
 
 		CgroupLimit:    NoLimit,
+		LabelLimit:     NoLimit,
 		DirectoryLimit: NoLimit,
 
 		History:   regions.UsualHistory,

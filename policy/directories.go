@@ -8,7 +8,7 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// PatternLimit is what those may hold whose path fits a pattern: directories, or cgroups.
+// PatternLimit is what those may hold whose path, or label, fits a pattern: directories, cgroups, or labels.
 type PatternLimit struct {
 	Pattern string // as path.Match has it, from the root on: tenants/*
 	Limits  regions.Limits
@@ -72,7 +72,8 @@ func setDirectoryLimit(c *Config, s string) error {
 	return nil
 }
 
-func setCgroupLimit(c *Config, s string) error {
+// setPatterns takes the limits of those that are told by a name and are no directories.
+func setPatterns(into *string, key, s string) error {
 	all, err := ParsePatterns(s)
 	for _, x := range all {
 		if x.Limits.Nodes != 0 || x.Limits.Throttle != 0 {
@@ -80,8 +81,8 @@ func setCgroupLimit(c *Config, s string) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("cgroup_limit: %w", err)
+		return fmt.Errorf("%s: %w", key, err)
 	}
-	c.CgroupLimit = FormatPatterns(all)
+	*into = FormatPatterns(all)
 	return nil
 }

@@ -55,6 +55,25 @@ func TestCgroupLimits(t *testing.T) {
 	}
 }
 
+func TestLabelLimits(t *testing.T) {
+	var c Config
+	if err := c.Set("label_limit", "run=big:regions=7|run=*:2G"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := ParsePatterns(c.LabelLimit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for label, want := range map[string]regions.Limits{"run=7": {Bytes: 2 << 30}, "run=big": {Regions: 7}, "worker=7": {}} {
+		if got := LimitOf(all, label); got != want {
+			t.Errorf("%q: got %+v, want %+v", label, got, want)
+		}
+	}
+	if err := c.Set("label_limit", "run=*:throttle=90%"); err == nil || !strings.Contains(err.Error(), "label_limit: ") {
+		t.Errorf("throttle: %v", err)
+	}
+}
+
 func FuzzParsePatterns(f *testing.F) {
 	f.Add("models:bytes=10G;regions=100|tenants/*:2G")
 	f.Add("max")

@@ -77,15 +77,15 @@ func Keys() []Key {
 		limitKey("user", func(c *Config) *string { return &c.UserLimit }),
 		limitKey("group", func(c *Config) *string { return &c.GroupLimit }),
 		limitKey("owner", func(c *Config) *string { return &c.OwnerLimit }),
-		{Name: "cgroup_limit", Live: true, Values: "max, system.slice/*:2G, kubepods/*:bytes=10G;regions=100|jobs/*:2G",
-			Help: "What cgroups may hold, by who was in them when making it, that have no limits of their own: by patterns of their paths.",
-			get:  func(c *Config) string { return c.CgroupLimit }, set: setCgroupLimit},
+		patternKey("cgroup", "max, system.slice/*:2G, kubepods/*:bytes=10G;regions=100|jobs/*:2G",
+			"What cgroups may hold, by who was in them when making it, that have no limits of their own: by patterns of their paths.",
+			func(c *Config) *string { return &c.CgroupLimit }),
+		patternKey("label", "max, run=*:2G, run=*:bytes=10G;regions=100|worker=*:2G",
+			"What may be held by each label that has no limits of its own: by patterns of key=value, the first that fits.",
+			func(c *Config) *string { return &c.LabelLimit }),
 		{Name: "directory_limit", Live: true, Values: "max, tenants/*:2G, models:bytes=10G;regions=100|tenants/*:2G",
 			Help: "What directories may hold that have no limits of their own: by patterns of their paths, the first that fits.",
 			get:  func(c *Config) string { return c.DirectoryLimit }, set: setDirectoryLimit},
-		{Name: "end_early", Live: true, Values: "owner;last-user, owner;last-user;ttl, none",
-			Help: "Which lifetimes are cut short when a request is about to be refused for want of room: in this order.",
-			get:  func(c *Config) string { return c.EndEarly }, set: setEndEarly},
 		{Name: "ephemeral", Kind: Switch, Values: "true, false",
 			Help: "Whether the memory is returned as soon as the server ends, however it ends.",
 			get:  func(c *Config) string { return strconv.FormatBool(c.Ephemeral) },
@@ -125,6 +125,13 @@ func limitKey(who string, of func(*Config) *string) Key {
 			*of(c) = FormatLimit(l)
 			return nil
 		}}
+}
+
+// patternKey is the limit of those that are told by a name, by patterns of it.
+func patternKey(who, values, help string, of func(*Config) *string) Key {
+	return Key{Name: who + "_limit", Live: true, Values: values, Help: help,
+		get: func(c *Config) string { return *of(c) },
+		set: func(c *Config, s string) error { return setPatterns(of(c), who+"_limit", s) }}
 }
 
 // ParseLimit reads a limit of a user, a group or an owner. Max is none.

@@ -33,6 +33,7 @@ user_limit = "2G"
 group_limit = "bytes=4G,regions=100"
 owner_limit = "max"
 cgroup_limit = "/jobs/*:2G"
+label_limit = "run=*:1G"
 directory_limit = "tenants/*:2G"
 zero = true
 guard = "process"
@@ -51,6 +52,7 @@ end_early = "ttl; owner"
 		OnCrashLoop: CrashLoopAbort, Writes: WritesStrict, Overcommit: true,
 		UserLimit: "bytes=2147483648", GroupLimit: "bytes=4294967296;regions=100", OwnerLimit: "max",
 		CgroupLimit:    "jobs/*:bytes=2147483648",
+		LabelLimit:     "run=*:bytes=1073741824",
 		DirectoryLimit: "tenants/*:bytes=2147483648", Zero: true, Guard: regions.GuardProcess, Labels: "run=env:RUN_ID",
 		CollectRuns: true, History: 7, Lifetimes: "jobs/*:owner;grace=2s",
 		EndEarly: "ttl;owner",

@@ -105,7 +105,10 @@ func (m *Manager) survey(ctx context.Context, fn func(Item) error) error {
 	if s, ok := m.Arena.(Surveyor); ok {
 		return s.Survey(ctx, true, fn)
 	}
-	return m.Arena.Walk(ctx, RootNode, fn)
+	return m.Arena.Walk(ctx, RootNode, func(it Item) error {
+		it.Labels = m.ownLabels(it.Attr.Node)
+		return fn(it)
+	})
 }
 
 // found counts one name that was there before.
@@ -121,7 +124,7 @@ func (m *Manager) found(it *Item) {
 	m.books.found(a)
 	as := seenBefore(a, &it.Record)
 	as.Xattrs = it.Xattrs
-	if !m.accounts.Found(n, dir, typeOf(a), as, owner(a, &it.Record), a.Nlink) {
+	if !m.accounts.Found(n, dir, typeOf(a), as, owner(a, &it.Record, it.Labels), a.Nlink) {
 		m.books.gone(a.Node)
 	}
 }
@@ -195,6 +198,7 @@ func (m *Manager) learnOne(dir NodeID, a *Attr) {
 	it := Item{Parent: dir, Attr: *a, Xattrs: m.xattrBytes(a.Node)}
 	if a.IsRegion() {
 		it.Record, _ = m.Arena.Record(a.Node)
+		it.Labels = m.ownLabels(a.Node)
 	}
 	m.found(&it)
 }

@@ -72,6 +72,7 @@ type Spec struct {
 	Rdev     uint32 // for device nodes
 	Target   string // for symlinks
 	Record   Record
+	labels   string // that it gets, if it is a region; filled in by the Manager
 }
 
 // Removers takes names away. A node whose last name is gone stays alive until Drop.
@@ -193,6 +194,7 @@ type Item struct {
 	Attr   Attr
 	Record Record // zero if there is none
 	Xattrs int64  // bytes of extended attributes that count; only where Survey met it
+	Labels string // what a region's LabelsXattr says; only where Survey met it
 }
 
 // Properties are an arena's declared differences.

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/shmfs/shmfs/regions/accounts"
 )
 
 // LabelsXattr has the labels of a region, which it got when it was made: run=7,worker=3. Of a directory, it has those that
@@ -17,7 +21,7 @@ const RunLabel = "run"
 
 // Bounds of labels.
 const (
-	MostLabels   = 4
+	MostLabels   = accounts.MostLabels
 	longestLabel = 64 // bytes of a key, or of a value
 )
 
@@ -67,6 +71,9 @@ func (m *Manager) SetCollectRuns(collect bool) { m.lives.collectRuns.Store(colle
 // newLabels answers the labels of a region that is to be made: those of its process, and of the nearest directory that
 // has some, where the process has none of the key.
 func (m *Manager) newLabels(dir NodeID, pid uint32) string {
+	if m.labeler.Load() == nil && !m.lives.labels.Load() {
+		return ""
+	}
 	var words []string
 	if of := m.labeler.Load(); of != nil && pid != 0 {
 		if s := (*of)(pid); s != "" {
@@ -89,19 +96,63 @@ func (m *Manager) newLabels(dir NodeID, pid uint32) string {
 	return strings.Join(words, ",")
 }
 
-// label gives a new region its labels. One that cannot keep them is made without.
-func (m *Manager) label(node, dir NodeID, pid uint32) {
-	if m.labeler.Load() == nil && !m.lives.labels.Load() {
-		return
+// label gives a new region its labels, and answers whether it has them: one that cannot keep them is made without.
+func (m *Manager) label(node NodeID, text string) bool {
+	if m.Arena.Setxattr(node, LabelsXattr, []byte(text), 0) != nil {
+		return false
 	}
-	text := m.newLabels(dir, pid)
-	if text == "" || m.Arena.Setxattr(node, LabelsXattr, []byte(text), 0) != nil {
-		return
-	}
-	m.books.setPlain(node, false)
 	if all, err := ParseLabels(text); err == nil && all[RunLabel] != "" {
 		m.lives.runs(all[RunLabel])
 	}
+	return true
+}
+
+// ownLabels answers the labels of a region as it has them itself: those that it counts for.
+func (m *Manager) ownLabels(node NodeID) string {
+	text, err := m.Arena.Getxattr(node, LabelsXattr)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// labelSubjects answers the accounts that labels mean, nil where there is none.
+func labelSubjects(text string) []string {
+	if text == "" {
+		return nil
+	}
+	all, err := ParseLabels(text)
+	if err != nil {
+		return nil
+	}
+	names := make([]string, 0, len(all))
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		names = append(names, key+"="+all[key])
+	}
+	return names
+}
+
+// relabel gives a region other labels, value nil for none, and stores them by store. There must be room for it in the
+// accounts of the new ones.
+func (m *Manager) relabel(a *Attr, value []byte, store func() error) error {
+	next := owner(a, &Record{}, string(value))
+	if next.Labels == nil {
+		next.Labels = []string{}
+	}
+	var claim *accounts.Claim
+	err := m.ask(func() (e *accounts.Exceeded) {
+		claim, e = m.accounts.Chown(accounts.Node(a.Node), next)
+		return e
+	})
+	if err != nil {
+		return err
+	}
+	if err := store(); err != nil {
+		claim.Undo()
+		return err
+	}
+	claim.Keep()
+	return nil
 }
 
 // Labels answers the labels of a region: its own, or else those of the nearest directory that has some.

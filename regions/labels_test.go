@@ -3,10 +3,12 @@ package regions_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/shmfs/shmfs/backends/mem"
 	"github.com/shmfs/shmfs/regions"
+	"github.com/shmfs/shmfs/regions/accounts"
 )
 
 func TestLabels(t *testing.T) {
@@ -32,6 +34,72 @@ func TestLabels(t *testing.T) {
 		if err := e.Setxattr(dir, regions.LabelsXattr, []byte(bad), 0); !errors.Is(err, regions.Invalid) {
 			t.Errorf("labels=%q: %v", bad, err)
 		}
+	}
+}
+
+// What has a label counts for it, wherever it is, and for the next manager too.
+func TestLimitsOfLabels(t *testing.T) {
+	arena := mem.New(mem.Options{})
+	m := regions.NewManager(arena)
+	m.SetLabeler(func(pid uint32) string { return map[uint32]string{7: "run=a,worker=1", 8: "run=a"}[pid] })
+	dir := put(t, m, "d", folder)
+	by := func(dir regions.NodeID, name string, pid uint32) (regions.Attr, error) {
+		return m.Make(dir, name, regions.Spec{Mode: region, Record: regions.Record{PID: pid}})
+	}
+	if err := m.SetLimits(accounts.Named(accounts.OfLabel, "run=a"), "bytes=16K,regions=3"); err != nil {
+		t.Fatal(err)
+	}
+	a, b := must(by(regions.RootNode, "a", 7)), must(by(dir.Node, "b", 8))
+	for n, pages := range map[regions.NodeID]int64{a.Node: 1, b.Node: 3} {
+		if err := resize(m, n, pages); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, regions.Quota) || !strings.Contains(err.Error(), "label run=a") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	used := func(label string) int64 {
+		s, _ := m.Accounts().Account(accounts.OfLabel, accounts.Named(accounts.OfLabel, label).ID)
+		return s.Used.Bytes / 4096
+	}
+	full("a page more", resize(m, b.Node, 4))
+	if err := m.Setxattr(dir.Node, regions.LabelsXattr, []byte("run=b"), 0); err != nil {
+		t.Fatal(err)
+	}
+	full("in a directory that got another label", resize(m, b.Node, 4))
+	if got := used("worker=1"); got != 1 {
+		t.Errorf("worker 1 holds %d pages", got)
+	}
+	c := must(by(dir.Node, "c", 0))
+	if err := resize(m, c.Node, 2); err != nil || used("run=b") != 2 {
+		t.Errorf("run b holds %d pages: %v", used("run=b"), err)
+	}
+	full("labelled", m.Setxattr(c.Node, regions.LabelsXattr, []byte("run=a"), 0))
+	if got, err := m.Getxattr(c.Node, regions.LabelsXattr); err != nil || string(got) != "run=b" {
+		t.Errorf("after a refusal it has the label %s (%v)", got, err)
+	}
+	temp := must(m.MakeTemp(dir.Node, regions.Spec{Mode: region, Record: regions.Record{PID: 8}}))
+	full("without a name", resize(m, temp.Node, 1))
+	must(m.Link(temp.Node, dir.Node, "d"))
+	_, err := by(regions.RootNode, "e", 8)
+	full("a fourth region", err)
+
+	m = regions.NewManager(arena)
+	if _, err := m.Adopt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if used("run=a") != 4 || used("run=b") != 2 || used("worker=1") != 1 {
+		t.Errorf("the next one counts %d, %d and %d pages", used("run=a"), used("run=b"), used("worker=1"))
+	}
+	full("a page more for the next manager", resize(m, b.Node, 4))
+	if err := m.Removexattr(a.Node, regions.LabelsXattr); err != nil || used("run=a") != 3 || used("worker=1") != 0 {
+		t.Errorf("without labels: %v, run a holds %d pages", err, used("run=a"))
+	}
+	if err := resize(m, b.Node, 4); err != nil {
+		t.Errorf("after the label was taken from the other one: %v", err)
 	}
 }
 

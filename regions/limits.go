@@ -14,7 +14,7 @@ const (
 	WritesXattr     = "user.shmfs.writes"     // auto, strict, fast
 	OvercommitXattr = "user.shmfs.overcommit" // true, false
 	PagesXattr      = "user.shmfs.pages"      // now, later
-	// SubjectsXattr, on the root, keeps the limits of users, groups, processes and cgroups, a line each.
+	// SubjectsXattr, on the root, keeps the limits of users, groups, processes, cgroups and labels, a line each.
 	SubjectsXattr = "user.shmfs.limits"
 )
 

@@ -330,7 +330,12 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 	if name == SealXattr {
 		return m.setSeal(node, value, store)
 	}
-	if err := store(); err != nil {
+	if name == LabelsXattr && a.IsRegion() {
+		err = m.relabel(&a, value, store)
+	} else {
+		err = store()
+	}
+	if err != nil {
 		return err
 	}
 	m.lives.any.Store(true)

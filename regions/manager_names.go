@@ -35,8 +35,8 @@ func seenBefore(a *Attr, r *Record) accounts.Seen {
 	return s
 }
 
-func owner(a *Attr, r *Record) accounts.Owner {
-	return accounts.Owner{User: a.UID, Group: a.GID, Process: r.PID, Cgroup: r.Cgroup}
+func owner(a *Attr, r *Record, labels string) accounts.Owner {
+	return accounts.Owner{User: a.UID, Group: a.GID, Process: r.PID, Cgroup: r.Cgroup, Labels: labelSubjects(labels)}
 }
 
 const pageSize = 4096
@@ -49,8 +49,11 @@ const longTarget = 128
 func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, error) {
 	m.meetNode(dir)
 	made := Attr{Mode: spec.Mode}
+	if made.IsRegion() {
+		spec.labels = m.newLabels(dir, spec.Record.PID)
+	}
 	n := accounts.NewNode{Type: typeOf(&made), Named: named,
-		Owner: owner(&Attr{UID: spec.UID, GID: spec.GID}, &spec.Record)}
+		Owner: owner(&Attr{UID: spec.UID, GID: spec.GID}, &spec.Record, spec.labels)}
 	if len(spec.Target) >= longTarget {
 		n.Bytes = pageSize
 	}
@@ -167,7 +170,12 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err err
 		c.Undo()
 		return
 	}
-	c.Made(accounts.Node(a.Node), seen(a), owner(a, &spec.Record))
+	o := owner(a, &spec.Record, spec.labels)
+	labelled := spec.labels != "" && m.label(a.Node, spec.labels)
+	if !labelled && spec.labels != "" {
+		o.Labels = []string{}
+	}
+	c.Made(accounts.Node(a.Node), seen(a), o)
 	if a.IsDir() && m.defaults.Load() != nil {
 		m.restoreSettings(a.Node)
 	}
@@ -182,11 +190,10 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err err
 	}
 	m.books.made(a)
 	if a.IsRegion() && !m.Properties().Labels {
-		m.books.setPlain(a.Node, true)
+		m.books.setPlain(a.Node, !labelled)
 	}
 	if a.IsRegion() {
 		m.books.setFree(a.Node, true)
-		m.label(a.Node, at.Dir, spec.Record.PID)
 		m.lives.made(a.Node, at, spec.Record)
 	}
 }
@@ -427,6 +434,6 @@ func (m *Manager) countWhiteout(r Rename) {
 	}
 	a, err := m.Arena.Lookup(r.Dir, r.Name)
 	if err == nil && a.Type() == TypeChar && a.Nlink == 1 {
-		m.accounts.Came(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, &Record{}))
+		m.accounts.Came(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, &Record{}, ""))
 	}
 }

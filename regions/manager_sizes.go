@@ -31,7 +31,7 @@ func (m *Manager) foundNameless(a *Attr) {
 	if err == nil && r.Home != NoNode && m.adoption.runs.Load() {
 		m.learn(r.Home)
 	}
-	m.accounts.FoundNameless(accounts.Node(a.Node), accounts.Node(r.Home), seenBefore(a, &r), owner(a, &r))
+	m.accounts.FoundNameless(accounts.Node(a.Node), accounts.Node(r.Home), seenBefore(a, &r), owner(a, &r, m.ownLabels(a.Node)))
 }
 
 // keepHome writes down where a region was that has lost its last name and is still in use: the next server counts it there.
@@ -104,7 +104,7 @@ func (m *Manager) claimOwner(node NodeID, c *Change) (claim *accounts.Claim, err
 	if err != nil {
 		return nil, err
 	}
-	next := owner(&a, &Record{})
+	next := owner(&a, &Record{}, "")
 	if c.Set&SetUID != 0 {
 		next.User = c.UID
 	}

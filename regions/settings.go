@@ -58,8 +58,8 @@ func (m *Manager) restoreSettings(dir NodeID) {
 	m.accounts.SetSettings(accounts.Node(dir), s, true)
 }
 
-// SetLimits changes limits of the mount (id is not used), a directory (id is its node), a user, a group, a process or a
-// cgroup, as text says. They outlive the server with the arena.
+// SetLimits changes limits of the mount (id is not used), a directory (id is its node), a user, a group, a process, a
+// cgroup or a label, as text says. They outlive the server with the arena.
 func (m *Manager) SetLimits(x accounts.Subject, text string) error {
 	switch x.Kind {
 	case accounts.Mount:

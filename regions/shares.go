@@ -63,7 +63,7 @@ func (m *Manager) makeShare(s Sharer, source, dir NodeID, name string, spec Spec
 		c.Undo()
 		return a, err
 	}
-	c.Made(accounts.Node(a.Node), accounts.Seen{}, owner(&a, &Record{}))
+	c.Made(accounts.Node(a.Node), accounts.Seen{}, owner(&a, &Record{}, ""))
 	m.books.made(&a)
 	return a, nil
 }

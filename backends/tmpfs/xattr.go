@@ -143,8 +143,8 @@ func (a *Arena) Listxattr(n regions.NodeID) ([]string, error) {
 
 const sysListxattrat = 465 // the same on every architecture (Linux 6.13)
 
-// xattrBytes answers how many bytes of extended attributes of a name in an open directory count.
-func (a *Arena) xattrBytes(dirfd int, name string) (bytes int64) {
+// xattrsAt answers how many bytes of extended attributes of a name in an open directory count, and its labels.
+func (a *Arena) xattrsAt(dirfd int, name string) (bytes int64, labels string) {
 	var buf [512]byte // enough for almost all
 	list, path := []byte(nil), procPath(dirfd)+"/"+name
 	if n, ok := a.listIn(dirfd, name, buf[:]); ok {
@@ -154,6 +154,10 @@ func (a *Arena) xattrBytes(dirfd int, name string) (bytes int64) {
 	}
 	for stored := range strings.SplitSeq(string(list), "\x00") {
 		shown, ok := a.shown(stored)
+		if ok && shown == regions.LabelsXattr {
+			value, _ := growing(func(buf []byte) (int, error) { return unix.Lgetxattr(path, stored, buf) })
+			labels = string(value)
+		}
 		if !ok || !regions.CountedXattr(shown) {
 			continue
 		}
@@ -161,7 +165,7 @@ func (a *Arena) xattrBytes(dirfd int, name string) (bytes int64) {
 			bytes += int64(len(shown) + n)
 		}
 	}
-	return bytes
+	return bytes, labels
 }
 
 // listIn lists the attributes of a name in an open directory, without a walk through /proc; false if it cannot.

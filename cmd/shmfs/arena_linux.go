@@ -94,8 +94,10 @@ func (s *serving) limit(c policy.Config) {
 			book.SetDefaults(kind, l)
 		}
 	}
-	if all, err := policy.ParsePatterns(c.CgroupLimit); err == nil {
-		book.SetPatterns(accounts.OfCgroup, func(name string) regions.Limits { return policy.LimitOf(all, name) })
+	for kind, text := range map[accounts.Kind]string{accounts.OfCgroup: c.CgroupLimit, accounts.OfLabel: c.LabelLimit} {
+		if all, err := policy.ParsePatterns(text); err == nil {
+			book.SetPatterns(kind, func(name string) regions.Limits { return policy.LimitOf(all, name) })
+		}
 	}
 	if all, err := policy.ParsePatterns(c.DirectoryLimit); err == nil && all != nil {
 		s.manager.SetDirectoryDefaults(func(path string) regions.Limits { return policy.LimitOf(all, path) })

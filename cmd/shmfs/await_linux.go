@@ -100,7 +100,7 @@ func (s *serving) refresh() {
 
 // limitingKeys are those that limit takes.
 var limitingKeys = []string{"writes", "overcommit", "user_limit", "group_limit", "owner_limit", "cgroup_limit",
-	"directory_limit"}
+	"label_limit", "directory_limit"}
 
 // apply puts changed keys into effect. Whether the regions are kept is looked at when the mount ends.
 func (s *serving) apply(next policy.Config, changed []string) error {

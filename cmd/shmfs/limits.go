@@ -24,7 +24,7 @@ func limitsCommand(sh *shell) *cli.Command {
 		Usage:     "show and set who may hold how much",
 		ArgsUsage: "[PATH]",
 		Description: describe(`PATH is a mount point or anything below one; where only one shmfs is mounted it may be left
-out. A line each for the mount, and for the directories, users, groups, owners and cgroups that have limits of their own. An
+out. A line each for the mount, and for the directories, users, groups, owners, cgroups and labels that have limits of their own. An
 owner is the process that made a region, a cgroup the one that it was in.`,
 			"shmfs limits /mnt/shm", "shmfs limits set /mnt/shm/models bytes=2G,regions=100"),
 		Flags:       []cli.Flag{jsonFlag(&o.json, "an array of objects with the keys of .ctl/limits")},
@@ -99,10 +99,10 @@ func limitsSetCommand(sh *shell) *cli.Command {
 	var o limitsSetOptions
 	return &cli.Command{
 		Name:      "set",
-		Usage:     "change limits of a mount, a directory, a user, a group, an owner or a cgroup",
+		Usage:     "change limits of a mount, a directory, a user, a group, an owner, a cgroup or a label",
 		ArgsUsage: "PATH LIMIT...",
-		Description: describe(`PATH is the mount or the directory that is limited; with --user, --group, --owner or
---cgroup it only says in which mount. LIMIT is a size, or one or more of bytes=, regions=, nodes=, largest=, soft_bytes=, soft_regions=, reserve=,
+		Description: describe(`PATH is the mount or the directory that is limited; with --user, --group, --owner, --cgroup
+or --label it only says in which mount. LIMIT is a size, or one or more of bytes=, regions=, nodes=, largest=, soft_bytes=, soft_regions=, reserve=,
 throttle= (of a directory's bytes, such as 90%: from there on what grows is slowed down), and for directories writes= (auto, strict, fast, inherit), overcommit= (true, false, inherit) or pages= (now, later,
 inherit; reserve=now is the same as pages=now): whether fallocate gets memory at once. max takes a limit away. What
 is not named stays. A limit below what is held takes nothing away: it refuses more.`,
@@ -115,6 +115,7 @@ is not named stays. A limit below what is held takes nothing away: it refuses mo
 			&cli.StringFlag{Name: "owner", Usage: "limit what the process `PID` makes", Destination: &o.owner},
 			&cli.StringFlag{Name: "cgroup", Usage: "limit what processes in the cgroup `PATH` make, as /proc/PID/cgroup has it, and in those below it",
 				Destination: &o.cgroup},
+			&cli.StringFlag{Name: "label", Usage: "limit the regions that have the label `KEY=VALUE`, such as run=7", Destination: &o.label},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 2 {
@@ -127,9 +128,9 @@ is not named stays. A limit below what is held takes nothing away: it refuses mo
 }
 
 type limitsSetOptions struct {
-	path                       string
-	limits                     []string
-	user, group, owner, cgroup string
+	path                              string
+	limits                            []string
+	user, group, owner, cgroup, label string
 }
 
 func (o limitsSetOptions) run(ctx context.Context, sh *shell) error {
@@ -171,13 +172,13 @@ func (o limitsSetOptions) set(c *control.Client, subject, name string) error {
 // subject answers whose limits are meant.
 func (o limitsSetOptions) subject(path string) (subject, name string, err error) {
 	said := 0
-	for _, s := range []string{o.user, o.group, o.owner, o.cgroup} {
+	for _, s := range []string{o.user, o.group, o.owner, o.cgroup, o.label} {
 		if s != "" {
 			said++
 		}
 	}
 	if said > 1 {
-		return "", "", usageError("see shmfs limits set --help", "only one of --user, --group, --owner and --cgroup can be limited at a time")
+		return "", "", usageError("see shmfs limits set --help", "only one of --user, --group, --owner, --cgroup and --label can be limited at a time")
 	}
 	switch {
 	case o.user != "":
@@ -203,6 +204,8 @@ func (o limitsSetOptions) subject(path string) (subject, name string, err error)
 		return "owner", name, err
 	case o.cgroup != "":
 		return "cgroup", o.cgroup, nil
+	case o.label != "":
+		return "label", o.label, nil
 	case path == "":
 		return "mount", "", nil
 	}

@@ -30,8 +30,11 @@ type topColumn struct {
 
 const regionSubject = "region"
 
+// topUsages are the subjects of usage that top can show: as many as there is room for in 80 columns.
+var topUsages = []string{"directory", "user", "group", "owner", "cgroup"}
+
 // topSubjects are what top can show, in the order of its keys.
-func topSubjects() []string { return append(slices.Clone(usageSubjects), regionSubject) }
+func topSubjects() []string { return append(slices.Clone(topUsages), regionSubject) }
 
 // topColumns are those of a subject. The first one is what it is sorted by where nothing is said.
 func topColumns(subject string) []topColumn {
@@ -73,7 +76,7 @@ func rateColumn() topColumn {
 // topSorts are the names of all columns.
 func topSorts() []string {
 	var names []string
-	for _, subject := range []string{usageSubjects[0], regionSubject} {
+	for _, subject := range []string{topUsages[0], regionSubject} {
 		for _, c := range topColumns(subject) {
 			if !slices.Contains(names, c.name) {
 				names = append(names, c.name)
@@ -183,7 +186,7 @@ type topReader struct {
 
 func newTopReader(at asked, now func() time.Time) *topReader {
 	t := &topReader{at: at, now: now, owners: owners{}, names: map[string]func(string) string{}}
-	for _, subject := range usageSubjects {
+	for _, subject := range topUsages {
 		t.names[subject] = nameReader(subject)
 	}
 	return t

@@ -5,7 +5,9 @@ package mounts
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -65,4 +67,51 @@ func TestLabelsAndRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.waitFor(t, "no lifetime", func() bool { return m.cares(t)["jobs/7/x"] == "" })
+}
+
+// What runs make counts for their labels, also by the next server, and the limits of these hold.
+func TestLimitsOfLabels(t *testing.T) {
+	needSuccessor(t)
+	m := serve(t, "--size=64M", "--huge=never", "--labels=run=env:RUN_ID worker=env:WORKER")
+	if r := shmfs(t, "limits", "set", "--label", "run=1", m.dir, "bytes=4M,regions=3"); r.code != 0 {
+		t.Fatalf("exit %d: %s", r.code, r.stderr)
+	}
+	m.tell(t, "config", "label_limit=worker=*:bytes=3M")
+	at := func(name string) string { return filepath.Join(m.dir, name) }
+	grow := func(what, id, worker, name string, size int64) {
+		t.Helper()
+		cmd := exec.Command("truncate", "-s", fmt.Sprint(size), at(name))
+		cmd.Env = append(os.Environ(), "RUN_ID="+id, "WORKER="+worker)
+		r := run(t, cmd)
+		if want := strings.HasPrefix(what, "refused"); (r.code != 0) != want || want && !strings.Contains(r.stderr, "quota") {
+			t.Errorf("%s: exit %d: %s", what, r.code, r.stderr)
+		}
+	}
+	grow("run 1", "1", "a", "a", 3<<20)
+	for i := range 2 {
+		grow("refused by the run", "1", "b", "b", 1<<20+1)
+		if want := "of label run=1 are promised"; !strings.Contains(m.lastError(t), want) {
+			t.Errorf("got %s, want %q", m.lastError(t), want)
+		}
+		grow("refused by the worker", "2", "a", "c", 1)
+		grow("another worker of run 1", "1", "b", "b", 1<<20)
+		grow("nobody's", "", "", "else", 20<<20)
+		for label, want := range map[string]int64{"run=1": 4 << 20, "run=2": 0, "worker=a": 3 << 20, "worker=b": 1 << 20} {
+			if got := m.usage(t, "label", strconv.Quote(label), "promised"); got != want {
+				t.Errorf("server %d: %s holds %d, want %d", i, label, got, want)
+			}
+		}
+		killServer(t, m)
+	}
+	if r := shmfs(t, "usage", "--by", "label", m.dir); r.code != 0 || !strings.Contains(r.stdout, "4.0M") || !strings.Contains(r.stdout, "run=1") {
+		t.Errorf("shmfs usage: %+v", r)
+	}
+	if r := shmfs(t, "set", at("c"), "labels=run=1"); r.code != 0 {
+		t.Errorf("shmfs set: %+v", r)
+	}
+	grow("refused: a fourth region", "1", "", "d", 0)
+	m.tell(t, "limits", "label run=1 bytes=max,regions=max")
+	grow("without a limit", "1", "", "d", 10<<20)
+	m.tell(t, "config", "label_limit=max")
+	grow("no limit of workers", "", "", "a", 10<<20)
 }

@@ -90,7 +90,8 @@ type Settings struct {
 	Pages      Pages
 }
 
-// Kind is whose account it is. An owner is the process that made a region, a cgroup the one that it was in.
+// Kind is whose account it is. An owner is the process that made a region, a cgroup the one that it was in. A region counts
+// for each of its labels.
 type Kind uint8
 
 const (
@@ -100,10 +101,11 @@ const (
 	OfGroup
 	OfOwner
 	OfCgroup
+	OfLabel
 	kinds
 )
 
-var kindNames = [kinds]string{"mount", "directory", "user", "group", "owner", "cgroup"}
+var kindNames = [kinds]string{"mount", "directory", "user", "group", "owner", "cgroup", "label"}
 
 func (k Kind) String() string { return kindNames[k] }
 

@@ -7,7 +7,8 @@ type Held struct {
 }
 
 // holders are who is named beside an account that is full: what a person can do something about.
-var holders = [kinds]Kind{Mount: OfUser, OfDirectory: OfUser, OfUser: OfDirectory, OfGroup: OfUser, OfOwner: OfDirectory, OfCgroup: OfOwner}
+var holders = [kinds]Kind{Mount: OfUser, OfDirectory: OfUser, OfUser: OfDirectory, OfGroup: OfUser, OfOwner: OfDirectory, OfCgroup: OfOwner,
+	OfLabel: OfOwner}
 
 // pause is after how many files, of some 20 ns each, a search lets others go first.
 const pause = 256

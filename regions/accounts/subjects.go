@@ -13,14 +13,20 @@ import (
 type Owner struct {
 	User, Group, Process uint32
 	Cgroup               string // path of the one that the process was in
+	// Labels are key=value, MostLabels at most; nil where nothing is told of them.
+	Labels []string
 }
+
+// MostLabels is how many labels a region may have.
+const MostLabels = 4
 
 // subjectKind is a kind of account beside the mount's and directories'.
 type subjectKind struct {
 	kind Kind
 	// passing says that there is no end to them: one that holds nothing is forgotten.
 	passing bool
-	// of tells which one an owner has: by a number, or by a name where named is set; false for none.
+	// of tells which one an owner has: by a number, or by a name where named is set; false for none. Nil for labels, of
+	// which there may be several.
 	of func(o *Owner) (id uint64, name string, ok bool)
 	// named refuses what is no name; nil where they are told by number.
 	named func(name string) error
@@ -36,6 +42,7 @@ var subjectKinds = [kinds - OfUser]subjectKind{
 	{kind: OfOwner, passing: true, of: func(o *Owner) (uint64, string, bool) { return uint64(o.Process), "", o.Process != 0 }},
 	{kind: OfCgroup, passing: true, of: func(o *Owner) (uint64, string, bool) { return 0, o.Cgroup, o.Cgroup != "" },
 		named: checkPath, above: pathAbove},
+	{kind: OfLabel, passing: true, named: checkLabel},
 }
 
 // SubjectKinds lists the kinds of accounts that have limits of their own beside directories.
@@ -61,6 +68,13 @@ func checkPath(name string) error {
 	}
 	if !strings.HasPrefix(inside, "/") || path.Clean(inside) != inside || strings.ContainsAny(name, "\n\x00") {
 		return fmt.Errorf("%q: want a path such as /system.slice/job.service", name)
+	}
+	return nil
+}
+
+func checkLabel(name string) error {
+	if key, value, ok := strings.Cut(name, "="); !ok || key == "" || value == "" || strings.ContainsAny(name, " ,\"\n\x00") {
+		return fmt.Errorf("%q: want a label such as run=7", name)
 	}
 	return nil
 }
@@ -111,15 +125,27 @@ func nameID(name string) uint64 {
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// owners are the accounts that a file counts in beside its directories, in the order of subjectKinds.
-type owners [kinds - OfUser]*account
+// owners are the accounts that a file counts in beside its directories, in the order of subjectKinds. Those of labels are
+// the last ones.
+type owners [OfLabel - OfUser + MostLabels]*account
 
 // owners answers the accounts of an owner; those that the owner does not tell are as they were.
 func (b *Book) owners(o Owner, were owners) owners {
 	for i := range subjectKinds {
+		if subjectKinds[i].of == nil {
+			continue
+		}
 		if id, name, ok := subjectKinds[i].of(&o); ok {
 			were[i] = b.subject(subjectKinds[i].kind, id, name)
 		}
+	}
+	if o.Labels == nil {
+		return were
+	}
+	labels := were[OfLabel-OfUser:]
+	clear(labels)
+	for i, name := range o.Labels[:min(len(o.Labels), MostLabels)] {
+		labels[i] = b.subject(OfLabel, 0, name)
 	}
 	return were
 }

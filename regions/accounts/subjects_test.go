@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"maps"
 	"slices"
 	"testing"
 )
@@ -141,16 +142,72 @@ func TestOnlyRegionOfAnOwner(t *testing.T) {
 	check("with another name")
 }
 
+func TestLimitsOfLabels(t *testing.T) {
+	b := New(1, testRoot)
+	of := func(labels ...string) Owner { return Owner{User: 1, Process: 9, Labels: labels} }
+	holds := func(what string, want map[string]int64) {
+		t.Helper()
+		got := map[string]int64{}
+		for _, s := range b.Accounts(OfLabel) {
+			got[s.Name] = s.Used.Bytes
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	b.SetLimits(Named(OfLabel, "run=a"), &Limits{Bytes: 25})
+	b.SetPatterns(OfLabel, func(name string) Limits {
+		if name == "job=x" {
+			return Limits{Regions: 1}
+		}
+		return Limits{}
+	})
+	for n, o := range map[Node]Owner{2: of("run=a", "job=x", "w=1", "k=v"), 3: of("run=a", "w=1"), 4: {User: 1}} {
+		if e := madeBy(b, n, 10, o); e != nil {
+			t.Fatal(e)
+		}
+	}
+	holds("made", map[string]int64{"run=a": 20, "job=x": 10, "w=1": 20, "k=v": 10})
+	if e := madeBy(b, 5, 1, of("job=x")); e == nil || e.Kind != OfLabel || e.Name != "job=x" || e.What != Regions {
+		t.Errorf("a second region of the job: %+v", e)
+	}
+	if most, ok := b.Most(OfLabel, Named(OfLabel, "run=a").ID, Bytes); !ok || most.Subject != Numbered(OfOwner, 9) || most.Amount != 20 {
+		t.Errorf("the most of the run is held by %+v", most)
+	}
+	if _, e := b.Chown(4, of("run=a", "w=2")); e == nil || e.Name != "run=a" {
+		t.Errorf("labelled past the limit: %+v", e)
+	}
+	for _, next := range []Owner{{}, of("w=2"), {Labels: []string{}}} {
+		next.User = 2
+		c, e := b.Chown(2, next)
+		if e != nil {
+			t.Fatal(e)
+		}
+		c.Keep()
+		switch {
+		case next.Labels == nil:
+			holds("given to another user", map[string]int64{"run=a": 20, "job=x": 10, "w=1": 20, "k=v": 10})
+		case len(next.Labels) > 0:
+			holds("with another label", map[string]int64{"run=a": 10, "w=1": 10, "w=2": 10})
+		}
+	}
+	holds("without a label", map[string]int64{"run=a": 10, "w=1": 10})
+	b.Unlinked(3, testRoot, false, false)
+	b.Freed(3)
+	holds("gone", map[string]int64{})
+}
+
 func TestSubjects(t *testing.T) {
 	for text, want := range map[string]Subject{"7": {Kind: OfUser, ID: 7}, "/a b": Named(OfCgroup, "/a b"),
-		"/": Named(OfCgroup, "/"), "/../../x": Named(OfCgroup, "/../../x")} {
+		"run=7": Named(OfLabel, "run=7"), "/": Named(OfCgroup, "/"), "/../../x": Named(OfCgroup, "/../../x")} {
 		got, err := ParseSubject(want.Kind, text)
 		if err != nil || got != want || got.Text() != text {
 			t.Errorf("%q: got %+v, %v", text, got, err)
 		}
 	}
 	for _, x := range []Subject{{Kind: OfUser, Name: "alice"}, {Kind: OfOwner, Name: "-1"}, {Kind: OfCgroup, Name: "a"},
-		{Kind: OfCgroup, Name: "/a/"}, {Kind: OfCgroup, Name: "/a/../b"}, {Kind: OfCgroup, Name: "/a\nb"}, {Kind: OfCgroup}} {
+		{Kind: OfCgroup, Name: "/a/"}, {Kind: OfCgroup, Name: "/a/../b"}, {Kind: OfCgroup, Name: "/a\nb"}, {Kind: OfCgroup},
+		{Kind: OfLabel, Name: "run"}, {Kind: OfLabel, Name: "=7"}, {Kind: OfLabel, Name: "run="}, {Kind: OfLabel, Name: "run=a,job=b"}} {
 		if got, err := ParseSubject(x.Kind, x.Name); err == nil {
 			t.Errorf("%s %q is taken as %+v", x.Kind, x.Name, got)
 		}
