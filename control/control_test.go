@@ -14,7 +14,7 @@ import (
 func TestNames(t *testing.T) {
 	s := newStage(t)
 	want := []string{"version", "stats", "regions", "regions.json", "health", "errors", "events", "limits", "gc", "sessions", "shares", "history", "config", "usage"}
-	if n, ok := s.files.Find("usage"); !ok || n.Dir == nil || !slices.Equal(n.Dir.Names(), []string{"directory", "user", "group", "owner", "cgroup", "label"}) {
+	if n, ok := s.files.Find("usage"); !ok || n.Dir == nil || !slices.Equal(n.Dir.Names(), []string{"directory", "user", "group", "owner", "cgroup", "label", "session"}) {
 		t.Errorf("usage: got %+v, %v", n, ok)
 	}
 	if got := s.files.Names(); !slices.Equal(got, want) {

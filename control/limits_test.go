@@ -126,6 +126,39 @@ func FuzzReadLimits(f *testing.F) {
 	})
 }
 
+// Sessions are directories, and limited as such.
+func TestUsageOfSessions(t *testing.T) {
+	s, f := limited(t)
+	m := s.tree.Arena()
+	all, err := m.Lookup(regions.RootNode, "a b")
+	if err == nil {
+		err = m.Setxattr(all.Node, regions.LifetimeXattr, []byte("session,ttl=5m"), 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"1", "2"} {
+		dir, err := m.Make(all.Node, name, regions.Spec{Mode: regions.TypeDir | 0o755})
+		if err == nil {
+			_, err = m.Make(dir.Node, "below", regions.Spec{Mode: regions.TypeDir | 0o755})
+		}
+		if err == nil && name == "2" {
+			err = m.Setxattr(dir.Node, regions.SessionXattr, []byte("keep"), 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Write(t.Context(), fs.Caller{}, []byte(`directory "a b/1" bytes=2M`)); err != nil {
+		t.Fatal(err)
+	}
+	text := s.path(t, "usage/session")
+	got, err := ReadUsage(strings.NewReader(text))
+	if err != nil || len(got) != 1 || got[0].Name != "a b/1" || got[0].LimitBytes != 2<<20 || got[0].Nodes != 1 {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
 func TestUsageOfCgroups(t *testing.T) {
 	a, b := node(2, "a", 4096), node(3, "b", 1)
 	a.Record.Cgroup, b.Record.Cgroup = "/job", "/job/a b"

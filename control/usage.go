@@ -16,19 +16,22 @@ import (
 // usageName is the directory of usageDir.
 const usageName = "usage"
 
-// usageKinds are its files.
+// usageKinds are its files, but for that of sessions.
 var usageKinds = append([]accounts.Kind{accounts.OfDirectory}, accounts.SubjectKinds()...)
+
+// sessionUsage is the file of sessions: the directories that are some.
+const sessionUsage = "session"
 
 // usageDir is `usage`: a file a kind of subject, in which each one that holds something has a line.
 type usageDir struct{ d *directory }
 
 // Names lists the files.
 func (u usageDir) Names() []string {
-	names := make([]string, len(usageKinds))
+	names := make([]string, len(usageKinds), len(usageKinds)+1)
 	for i, k := range usageKinds {
 		names[i] = k.String()
 	}
-	return names
+	return append(names, sessionUsage)
 }
 
 // Find finds a file.
@@ -36,14 +39,18 @@ func (u usageDir) Find(name string) (fs.VirtualNode, bool) {
 	if !slices.Contains(u.Names(), name) {
 		return fs.VirtualNode{}, false
 	}
-	kind, _ := accounts.ParseKind(name)
-	return fs.VirtualNode{File: usageFile{u.d, kind}}, true
+	kind, ok := accounts.ParseKind(name)
+	if !ok {
+		kind = accounts.OfDirectory
+	}
+	return fs.VirtualNode{File: usageFile{u.d, kind, name == sessionUsage}}, true
 }
 
 // usageFile tells what each subject of one kind holds. The sums are kept, and not found by a walk.
 type usageFile struct {
-	d    *directory
-	kind accounts.Kind
+	d        *directory
+	kind     accounts.Kind
+	sessions bool // of directories, those that are sessions
 }
 
 func (u usageFile) Snapshot(ctx context.Context) ([]byte, error) {
@@ -54,6 +61,9 @@ func (u usageFile) Snapshot(ctx context.Context) ([]byte, error) {
 	for _, s := range m.Accounts().Accounts(u.kind) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		if u.sessions && !m.IsSession(regions.NodeID(s.ID)) {
+			continue
 		}
 		writeUsage(&p, nameOf(m, &s), &s, now)
 		if u.kind == accounts.OfCgroup {

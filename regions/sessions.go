@@ -67,6 +67,12 @@ func (m *Manager) sessionAt(dir NodeID) (Lifetime, saying, bool) {
 	return l, s, !s.session.keep
 }
 
+// IsSession reports whether a directory is a session.
+func (m *Manager) IsSession(dir NodeID) bool {
+	_, _, ok := m.sessionAt(dir)
+	return ok
+}
+
 // sessionOf answers the session that a region is in, NoNode for none.
 func (m *Manager) sessionOf(region NodeID) NodeID {
 	for dir := m.home(region); dir != RootNode; dir = m.Parent(dir) {

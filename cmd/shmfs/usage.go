@@ -26,7 +26,7 @@ func usageCommand(sh *shell) *cli.Command {
 		ArgsUsage: "[PATH]",
 		Description: describe(`PATH is a mount point or anything below one; where only one shmfs is mounted it may be left
 out. --by says whose use is told: of each directory (with all below it), user, group, owner (the process that made a
-region), cgroup (the one that it was in, with all below it) or label (run=7; a region counts for each that it has). Those who are promised the most come first. PEAK is the most that was promised since the server started, UNLINKED what
+region), cgroup (the one that it was in, with all below it), label (run=7; a region counts for each that it has) or session (the directories that are some). Those who are promised the most come first. PEAK is the most that was promised since the server started, UNLINKED what
 belongs to regions that have no name any more and are still in use. RATE is how fast the promised grew in the last 10 to 20
 seconds, FULL IN when the first of the subject's limits is reached if that goes on. Of a cgroup, MEMORY is what its programs use of OF, and
 PRESSURE in how much of the last ten seconds some of them waited for memory, where the system tells.`,
@@ -46,7 +46,7 @@ PRESSURE in how much of the last ten seconds some of them waited for memory, whe
 	}
 }
 
-var usageSubjects = []string{"directory", "user", "group", "owner", "cgroup", "label"}
+var usageSubjects = []string{"directory", "user", "group", "owner", "cgroup", "label", "session"}
 
 type usageOptions struct {
 	path, by string

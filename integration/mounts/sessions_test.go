@@ -49,6 +49,13 @@ func TestSessions(t *testing.T) {
 	if got, want := strings.Join(fields, " "), "owner_alive 1 1 4.0K 1.0M "+pid; !strings.HasPrefix(got, want) {
 		t.Errorf("listed as %q, want %q\n%s", got, want, r.stdout)
 	}
+	if r := shmfs(t, "usage", "--by", "session", m.dir); r.code != exitOK || strings.Count(r.stdout, "\n") != 3 ||
+		!strings.Contains(r.stdout, "sessions/a\n") || !strings.Contains(r.stdout, "sessions/b\n") {
+		t.Errorf("shmfs usage: %+v", r)
+	}
+	if got := m.usage(t, "session", "sessions/a", "limit_bytes"); got != 1<<20 {
+		t.Errorf("the limit of a is told as %d", got)
+	}
 	killGroup(supervisor)
 	m.waitFor(t, "the end of a", func() bool { return gone(path("a")) })
 	if string(mem) != "1\n" {
