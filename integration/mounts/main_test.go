@@ -21,7 +21,10 @@ import (
 	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
 )
 
+// TestMain has processes with the race detector end at once: it waits a second for the reports of other goroutines, at
+// the end of every command.
 func TestMain(m *testing.M) {
+	os.Setenv("GORACE", "atexit_sleep_ms=50 "+os.Getenv("GORACE"))
 	code := fstest.Main(m)
 	if built != "" {
 		os.RemoveAll(filepath.Dir(built))

@@ -119,3 +119,33 @@ func TestUnreliableSums(t *testing.T) {
 	next.SetSettings(4, limits, false)
 	wrote("without room", 0)
 }
+
+// Second copies count for the next book at once, and are its own to count when all is found.
+func TestCopiesAreInherited(t *testing.T) {
+	mem := make([]atomic.Uint64, SumsWords(4))
+	b := New(1, testRoot)
+	b.SetSize(100, false)
+	b.Inherit(mem, 1)
+	place(t, b, 2, 40)
+	b.Hold(2, 1)
+	next := New(1, testRoot)
+	next.Expect()
+	next.SetSize(100, true)
+	if _, ok := next.Inherit(mem, 2); !ok {
+		t.Fatal("what the last book wrote down does not hold")
+	}
+	next.Hold(2, 1)
+	next.Found(2, testRoot, Region, Seen{Size: 40}, Owner{User: 1}, 1)
+	if _, e := next.Grow(2, 51, 51); e == nil || e.Twice == 0 {
+		t.Errorf("51 bytes twice are allowed of 100: %+v", e)
+	}
+	next.Cancel(2)
+	next.Adopted()
+	if got := next.Mount().Used.Copies; got != 40 {
+		t.Errorf("%d bytes are copies, want 40", got)
+	}
+	next.Hold(2, -1)
+	if got := next.Mount().Used.Copies; got != 0 {
+		t.Errorf("%d bytes are copies of what nobody holds", got)
+	}
+}

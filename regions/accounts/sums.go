@@ -42,6 +42,7 @@ const (
 	sumRegions        // how many
 	sumNodes          // how many
 	sumReserve        // bytes
+	sumCopies         // bytes of second copies
 )
 
 // SumsWords answers how many words of memory hold so many accounts.
@@ -112,6 +113,7 @@ func (r *sum) store(a *account) {
 	r[sumRegions].Store(uint64(a.used.Regions))
 	r[sumNodes].Store(uint64(a.used.Nodes))
 	r[sumReserve].Store(uint64(a.settings.Reserve))
+	r[sumCopies].Store(uint64(a.used.Copies))
 }
 
 // limited reports whether an account's sum decides about anything.
@@ -132,7 +134,8 @@ func (b *Book) written(a *account) (before bool) {
 			before = true
 			delete(b.sums.left, key)
 			a.sum = r
-			was := Amount{Bytes: int64(r[sumBytes].Load()), Regions: int64(r[sumRegions].Load()), Nodes: int64(r[sumNodes].Load())}
+			was := Amount{Bytes: int64(r[sumBytes].Load()), Copies: int64(r[sumCopies].Load()),
+				Regions: int64(r[sumRegions].Load()), Nodes: int64(r[sumNodes].Load())}
 			a.used.add(was)
 			a.taken(was)
 		} else if a.sum = b.sums.enter(a); a.sum == nil {
