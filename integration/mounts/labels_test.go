@@ -112,6 +112,17 @@ func TestLimitsOfLabels(t *testing.T) {
 	grow("refused: a fourth region", "1", "", "d", 0)
 	m.tell(t, "limits", "label run=1 bytes=max,regions=max")
 	grow("without a limit", "1", "", "d", 10<<20)
+	m.tell(t, "limits", "label run=3 bytes=1M")
+	grow("all that a run has", "3", "", "only", 1<<20)
+	f, err := os.Open(at("only"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := os.Remove(at("only")); err != nil {
+		t.Fatal(err)
+	}
+	grow("refused beside what is in use without a name", "3", "", "more", 1)
 	m.tell(t, "config", "label_limit=max")
 	grow("no limit of workers", "", "", "a", 10<<20)
 }
