@@ -62,14 +62,18 @@ func ParseLabelRules(s string) ([]LabelRule, error) {
 }
 
 // LabelsOf answers the labels that rules give a process, as regions.ParseLabels reads them. What no rule finds, and what
-// cannot be a label's value, is left out.
+// cannot be a label's value, is left out. Of rules with the same key the first one holds that finds something.
 func LabelsOf(rules []LabelRule, p Process) string {
 	var words []string
+	given := map[string]bool{}
 	for _, r := range rules {
-		word := r.Key + "=" + r.value(p)
-		if _, err := regions.ParseLabels(word); err == nil {
-			words = append(words, word)
+		value := r.value(p)
+		word := r.Key + "=" + value
+		if all, err := regions.ParseLabels(word); err != nil || all[r.Key] != value || given[r.Key] {
+			continue // a comma in the value would make more labels of it
 		}
+		given[r.Key] = true
+		words = append(words, word)
 	}
 	return strings.Join(words, ",")
 }

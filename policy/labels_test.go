@@ -13,12 +13,14 @@ func (p fakeProcess) Variable(name string) string { return p.env[name] }
 func (p fakeProcess) Cgroup() string              { return p.cgroup }
 
 func TestLabels(t *testing.T) {
-	p := fakeProcess{args: []string{"python3", "train.py", "--worker", "3", "--seed=7", "--last"}, env: map[string]string{"RUN_ID": "r-1", "BAD": "a b"},
+	p := fakeProcess{args: []string{"python3", "train.py", "--worker", "3", "--seed=7", "--last"}, env: map[string]string{"RUN_ID": "r-1", "BAD": "a b", "MORE": "7,worker=3"},
 		cgroup: "/slice/job-42/x"}
 	for rules, want := range map[string]string{
 		"none":            "",
 		"run=env:RUN_ID":  "run=r-1",
-		"run=env:NOTHING": "", "run=env:BAD": "",
+		"run=env:NOTHING": "", "run=env:BAD": "", "run=env:MORE": "",
+		"run=env:NOTHING run=env:RUN_ID":          "run=r-1",
+		"run=env:RUN_ID run=arg:--worker":         "run=r-1",
 		"worker=arg:--worker":                     "worker=3",
 		"seed=arg:--seed":                         "seed=7",
 		"last=arg:--last":                         "",

@@ -34,6 +34,9 @@ func ParseLabels(s string) (map[string]string, error) {
 		if !ok || !labelWord(key, "_-", false) || !labelWord(value, "!#$%&()*+-./:;<>?@[]^_{|}~", true) {
 			return nil, fmt.Errorf("label %q: want a key and a value such as run=7", word)
 		}
+		if _, twice := all[key]; twice {
+			return nil, fmt.Errorf("labels %q: %s has two values", s, key)
+		}
 		all[key] = value
 	}
 	if len(all) > MostLabels {

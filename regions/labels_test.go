@@ -30,7 +30,8 @@ func TestLabels(t *testing.T) {
 	if got, err := e.Getxattr(n, regions.LabelsXattr); !errors.Is(err, regions.NoData) {
 		t.Errorf("without rules: %q (%v)", got, err)
 	}
-	for _, bad := range []string{"", "run", "run=", "Run=a", "run=a b", "run=a,", "a=1,b=1,c=1,d=1,e=1", "run=\"x\""} {
+	for _, bad := range []string{"", "run", "run=", "Run=a", "run=a b", "run=a,", "a=1,b=1,c=1,d=1,e=1", "run=\"x\"",
+		"run=a,run=b"} {
 		if err := e.Setxattr(dir, regions.LabelsXattr, []byte(bad), 0); !errors.Is(err, regions.Invalid) {
 			t.Errorf("labels=%q: %v", bad, err)
 		}

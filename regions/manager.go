@@ -180,6 +180,7 @@ func (m *Manager) Released(node NodeID, access Access) {
 		m.Forgotten(node)
 	}
 	m.lives.closed(node)
+	m.closedThrough(node)
 }
 
 // Forgotten takes note that the kernel does not know a node any more. One that is still open is dropped with its last

@@ -65,6 +65,7 @@ func (m *Manager) makeShare(s Sharer, source, dir NodeID, name string, spec Spec
 	}
 	c.Made(accounts.Node(a.Node), accounts.Seen{}, owner(&a, &Record{}, ""))
 	m.books.made(&a)
+	m.lives.made(a.Node, Place{dir, name}, spec.Record)
 	return a, nil
 }
 
@@ -79,9 +80,21 @@ func (m *Manager) mayOpenShare(a *Attr, writer bool) error {
 			Remedy: "open it for reading; who may write opens the region itself"}
 	}
 	if shown, err := m.Arena.Getattr(a.Source); err == nil && shown.Nlink > 0 || err == nil && m.Busy(a.Source) {
+		m.books.touched(a.Source, m.now())
 		return nil
 	}
 	return &Refusal{Code: Stale, Reason: "the region that it shares is gone", Remedy: "remove it, and share another one"}
+}
+
+// closedThrough takes note that a region was closed that was open through a share.
+func (m *Manager) closedThrough(share NodeID) {
+	if !m.sharing.Load() || m.books.isFree(share) {
+		return
+	}
+	if a, err := m.Arena.Getattr(share); err == nil && a.Source != NoNode {
+		m.books.touched(a.Source, m.now())
+		m.lives.closed(a.Source)
+	}
 }
 
 func orUnknown(at string) string {

@@ -66,7 +66,9 @@ func (a *Arena) leased(n regions.NodeID, kind int) (bool, error) {
 	const flags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOFOLLOW
 	fd, err := a.open(n, flags)
 	if err == nil {
-		fd, err = a.through(n, fd, flags)
+		if fd, err = a.through(n, fd, flags); err == unix.ESTALE {
+			return false, nil // a share of what is gone
+		}
 	}
 	if err != nil {
 		return false, code(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/shmfs/shmfs/control"
+	"github.com/shmfs/shmfs/regions"
 )
 
 // answerTime is how long a server may take for one question. It is some 4 µs a region that it has to walk over.
@@ -42,8 +43,10 @@ func ask[T any](ctx context.Context, point string, f func() (T, error)) (T, erro
 	}
 }
 
-// explain says what an error of a mount's file means.
+// explain says what an error of a mount's file means, where the server has not said so itself.
 func explain(point string, err error) error {
+	var said *regions.Refusal
+	told := errors.As(err, &said) && said.Remedy != ""
 	switch {
 	case err == nil:
 		return nil
@@ -54,6 +57,10 @@ func explain(point string, err error) error {
 			remedy: "shmfs ls without a path tells what is mounted"}
 	case isDead(err):
 		return dead(point)
+	case told && errors.Is(err, fs.ErrNotExist):
+		return &failure{code: exitNotFound, reason: err.Error(), remedy: said.Remedy}
+	case told && errors.Is(err, fs.ErrPermission):
+		return &failure{code: exitPermission, reason: err.Error(), remedy: said.Remedy}
 	case errors.Is(err, fs.ErrNotExist):
 		return &failure{code: exitNotFound, reason: "there is no " + point, remedy: "shmfs ls lists what there is"}
 	case errors.Is(err, fs.ErrPermission):

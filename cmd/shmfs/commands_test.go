@@ -177,6 +177,12 @@ func TestWithoutAnAnswer(t *testing.T) {
 			t.Errorf("%v: got %d, want %d", err, got, want)
 		}
 	}
+	for errno, want := range map[syscall.Errno]exitCode{syscall.EPERM: exitPermission, syscall.ENOENT: exitNotFound} {
+		got := explain("/m", &regions.Refusal{Code: regions.NotPermitted, Reason: "it is no session", Remedy: "make one", Err: errno})
+		if codeOf(got) != want || !strings.Contains(got.Error(), "it is no session") || remedyOf(got) != "make one" {
+			t.Errorf("%v: what the server said is lost: code %d, %v, %q", errno, codeOf(got), got, remedyOf(got))
+		}
+	}
 	ctx, cancel := contextOf(t, time.Millisecond)
 	defer cancel()
 	_, err := ask(ctx, "/m", func() (int, error) { select {} })

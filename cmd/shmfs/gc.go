@@ -36,6 +36,9 @@ or anything below one; where only one shmfs is mounted it may be left out. What 
 			if err := atMost(c, 1); err != nil {
 				return err
 			}
+			if c.IsSet("run") && o.run == "" {
+				return usageError("see shmfs gc --help", "--run needs the name of a run")
+			}
 			o.path = c.Args().First()
 			return o.do(c.Context, sh)
 		},

@@ -50,6 +50,9 @@ func setLife(ctx context.Context, sh *shell, path string, settings []string) err
 		if !ok || attribute == "" {
 			return usageError("see shmfs set --help", "no such setting: %q", s)
 		}
+		if value == "" {
+			return usageError("to take it back: "+key+"="+inherit, "%s= needs a value", key)
+		}
 		if _, err := regions.ParseLifetime(value); key == "lifetime" && value != inherit && err != nil {
 			return usageError("see shmfs set --help", "%v", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -134,4 +135,60 @@ func TestReadOnlySharesEndWithTheirRegion(t *testing.T) {
 	if err := os.Remove(share); err != nil {
 		t.Error(err)
 	}
+}
+
+// A lifetime ends a share: not while somebody has the region, and also when that is gone already.
+func TestReadOnlySharesHaveLifetimes(t *testing.T) {
+	m := serve(t, "--size=64M", "--io=passthrough")
+	source, dir := filepath.Join(m.dir, "r"), filepath.Join(m.dir, "public")
+	share := filepath.Join(dir, "share")
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(source, make([]byte, 4096), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	set := shmfs(t, "set", dir, "lifetime=last-user,grace=0")
+	made := shmfs(t, "share", "--read-only", source, share)
+	if set.code != exitOK || made.code != exitOK {
+		t.Fatalf("set: %+v, share: %+v", set, made)
+	}
+	m.waitFor(t, "the deadline", func() bool { return strings.Contains(shmfs(t, "gc", m.dir).stdout, "in_use") })
+	if gone(share) {
+		t.Error("it ended while the region is open")
+	}
+	if err := errors.Join(os.Remove(source), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	m.waitFor(t, "the end", func() bool { return gone(share) })
+}
+
+// Whoever uses a share uses the region: its time begins anew.
+func TestReadOnlySharesAreUses(t *testing.T) {
+	m := serve(t, "--size=64M", "--io=passthrough")
+	source, share := filepath.Join(m.dir, "r"), filepath.Join(m.dir, "share")
+	if err := os.WriteFile(source, make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	made := shmfs(t, "share", "--read-only", source, share)
+	set := shmfs(t, "set", source, "lifetime=ttl=1h")
+	if set.code != exitOK || made.code != exitOK {
+		t.Fatalf("set: %+v, share: %+v", set, made)
+	}
+	deadline := func() time.Time {
+		_, rest, _ := strings.Cut(m.cares(t)["r"], "deadline=")
+		text, _, _ := strings.Cut(rest, " ")
+		at, _ := time.Parse(time.RFC3339Nano, text) // the zero time while there is none
+		return at
+	}
+	m.waitFor(t, "a deadline", func() bool { return !deadline().IsZero() })
+	first := deadline()
+	m.waitFor(t, "a later one", func() bool {
+		if _, err := os.ReadFile(share); err != nil {
+			t.Fatal(err)
+		}
+		return deadline().After(first.Add(2 * time.Second)) // a use is kept in whole seconds
+	})
 }
