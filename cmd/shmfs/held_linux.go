@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -181,7 +182,10 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 
 // catchUp does what need not be done before the first answer.
 func (s *serving) catchUp(ctx context.Context) {
-	s.server.Settle()
+	s.server.FindNameless()
+	var settling sync.WaitGroup
+	settling.Go(s.server.Settle)
+	defer settling.Wait()
 	if !s.manager.Properties().Stateless {
 		return
 	}

@@ -156,9 +156,9 @@ func (s *Server) endUnknown() {
 	}
 }
 
-// Settle finds out, after Serve has begun, which regions have no name: their backings are what keeps them.
-func (s *Server) Settle() {
-	s.finishEnding()
+// FindNameless finds out, after Serve has begun, which regions have no name: their backings are what keeps them. It waits
+// for no request.
+func (s *Server) FindNameless() {
 	if s.backings == nil {
 		return
 	}
@@ -166,7 +166,15 @@ func (s *Server) Settle() {
 		a, err := s.tree.Getattr(n)
 		s.nameless(&a, err)
 	}
-	s.reclaim()
+}
+
+// Settle does what the last server left undone. It may wait for requests that hold a directory, and so for all that these
+// wait for: the walk that counts what there is must not wait for it.
+func (s *Server) Settle() {
+	s.finishEnding()
+	if s.backings != nil {
+		s.reclaim()
+	}
 }
 
 // Book enters handles in a ledger.
