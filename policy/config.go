@@ -139,7 +139,7 @@ func (c Choice) Or(open bool) bool {
 // Default is the configuration of who says nothing: half of the memory, as tmpfs gives.
 func Default() Config {
 	return Config{
-		MemoryMax:  Size{Percent: 100},
+		MemoryMax:  Size{Bytes: regions.Unlimited},
 		Size:       Size{Percent: 50},
 		Inodes:     InodesAuto,
 		Huge:       HugeWithinSize,

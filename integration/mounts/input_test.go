@@ -79,10 +79,10 @@ func TestASecondMountIsRefused(t *testing.T) {
 
 func TestMoreThanMemoryIsAWarning(t *testing.T) {
 	dir := t.TempDir()
-	if r := background(t, dir, "--size=900T"); r.code != exitUsage || !strings.Contains(r.stderr, "memory_max") {
+	if r := background(t, dir, "--size=900T", "--memory-max=100%"); r.code != exitUsage || !strings.Contains(r.stderr, "memory_max") {
 		t.Errorf("%+v, want a refusal that names memory_max", r)
 	}
-	r := background(t, dir, "--size=900T", "--memory-max=max")
+	r := background(t, dir, "--size=900T")
 	if r.code != exitOK || !strings.Contains(r.stderr, "memory") {
 		t.Errorf("%+v, want a warning about memory", r)
 	}

@@ -19,6 +19,17 @@ import (
 // had read.
 func needSuccessor(t *testing.T) {
 	t.Helper()
+	need69(t, "FUSE_NOTIFY_RESEND")
+}
+
+// needPassthrough skips where the kernel passes no data through.
+func needPassthrough(t *testing.T) {
+	t.Helper()
+	need69(t, "FUSE_PASSTHROUGH")
+}
+
+func need69(t *testing.T, what string) {
+	t.Helper()
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		t.Fatal(err)
@@ -28,7 +39,7 @@ func needSuccessor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if major < 6 || major == 6 && minor < 9 {
-		t.Skipf("needs Linux 6.9 (FUSE_NOTIFY_RESEND): this is %d.%d", major, minor)
+		t.Skipf("needs Linux 6.9 (%s): this is %d.%d", what, major, minor)
 	}
 }
 

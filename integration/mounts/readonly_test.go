@@ -18,6 +18,7 @@ import (
 // also when another server has taken over.
 func TestReadOnlyShares(t *testing.T) {
 	needSuccessor(t)
+	needPassthrough(t)
 	m := serve(t, "--size=64M", "--io=passthrough")
 	source, public := filepath.Join(m.dir, "frames"), filepath.Join(m.dir, "public dir")
 	if err := os.Mkdir(public, 0o755); err != nil {
@@ -99,6 +100,7 @@ func second(_ *os.File, err error) error { return err }
 
 // A share does not keep its region. Who has it mapped keeps what he has.
 func TestReadOnlySharesEndWithTheirRegion(t *testing.T) {
+	needPassthrough(t)
 	m := serve(t, "--size=64M", "--io=passthrough")
 	source, share := filepath.Join(m.dir, "r"), filepath.Join(m.dir, "share")
 	if err := os.WriteFile(source, bytes.Repeat([]byte("x"), 4096), 0o600); err != nil {
@@ -139,6 +141,7 @@ func TestReadOnlySharesEndWithTheirRegion(t *testing.T) {
 
 // A lifetime ends a share: not while somebody has the region, and also when that is gone already.
 func TestReadOnlySharesHaveLifetimes(t *testing.T) {
+	needPassthrough(t)
 	m := serve(t, "--size=64M", "--io=passthrough")
 	source, dir := filepath.Join(m.dir, "r"), filepath.Join(m.dir, "public")
 	share := filepath.Join(dir, "share")
@@ -167,6 +170,7 @@ func TestReadOnlySharesHaveLifetimes(t *testing.T) {
 
 // Whoever uses a share uses the region: its time begins anew.
 func TestReadOnlySharesAreUses(t *testing.T) {
+	needPassthrough(t)
 	m := serve(t, "--size=64M", "--io=passthrough")
 	source, share := filepath.Join(m.dir, "r"), filepath.Join(m.dir, "share")
 	if err := os.WriteFile(source, make([]byte, 4096), 0o600); err != nil {
