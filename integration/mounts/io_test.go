@@ -129,7 +129,9 @@ func TestInUse(t *testing.T) {
 			t.Errorf("%s: open_descriptors %s, want %s", when, got, opens)
 		}
 	}
-	want("at first", "0", "0")
+	m.waitFor(t, "the release of who made it", func() bool {
+		return m.stat(t, "regions_in_use") == "0" && m.stat(t, "open_descriptors") == "0"
+	})
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -289,6 +289,16 @@ func (m *manager) signal(t *testing.T, sig syscall.Signal) {
 	}
 }
 
+// emptied waits until nothing is stored: what a service that has ended said last may still be on its way.
+func (m *manager) emptied(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(patience); len(m.names()) > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the store still has %q", m.names())
+		}
+	}
+}
+
 func (m *manager) wait(t *testing.T) int {
 	t.Helper()
 	select {

@@ -237,7 +237,7 @@ func TestOrderlyEndEmptiesTheStore(t *testing.T) {
 	if got := m.wait(t); got != exitOK {
 		t.Errorf("exit code %d, want 0: %s", got, m.stderr)
 	}
-	m.waitFor(t, "an empty store", func() bool { return len(m.names()) == 0 })
+	m.emptied(t)
 	if !m.heard(0, "STOPPING=1") {
 		t.Error("STOPPING=1 was not said")
 	}
@@ -294,7 +294,7 @@ func TestCrashLoopUnderAManager(t *testing.T) {
 	if got := m.wait(t); got != 1 {
 		t.Errorf("exit code %d, want 1: %s", got, m.stderr)
 	}
-	m.waitFor(t, "an empty store", func() bool { return len(m.names()) == 0 })
+	m.emptied(t)
 	m.run(t, args...)
 	if b, err := os.ReadFile(filepath.Join(m.dir, "r")); err != nil || string(b) != "bytes" {
 		t.Errorf("the region reads %q (%v)", b, err)
