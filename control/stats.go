@@ -69,6 +69,8 @@ func arenaStats(f *flat, m *regions.Manager, use, physical regions.Usage) {
 	f.int("reserved_bytes", promised.Kept)
 	f.int("unlinked_bytes", promised.Used.Unlinked)
 	f.int("copied_bytes", promised.Used.Copies)
+	overrun, _ := m.Accounts().Overrun()
+	f.int("overrun_bytes", overrun.By)
 	f.int("promised_peak_bytes", promised.Peak.Bytes)
 	f.uint("resident_bytes", physical.BytesUsed)
 	f.int("regions_in_use", int64(inUse))

@@ -94,13 +94,17 @@ const (
 // NoLimit is the text of a limit that limits nothing.
 const NoLimit = "max"
 
-// Headroom is how much larger the arena is than what may be promised: for what grows before anybody can be asked. Where
-// holes count nothing the arena itself is the limit.
-func (c *Config) Headroom(size int64) int64 {
+// Headroom answers how much larger the arena is than what may be promised, in bytes, on a machine with so much memory: for
+// what grows before anybody can be asked. It is more than two processors write while a server that was killed is replaced.
+// Where holes count nothing the arena itself is the limit.
+func (c *Config) Headroom(ram int64) func(size int64) int64 {
 	if c.Overcommit {
-		return 0
+		return func(int64) int64 { return 0 }
 	}
-	return min(max(size/16, 1<<20), 256<<20)
+	return func(size int64) int64 {
+		least := max(size/16, 1<<20)
+		return min(max(size/4, 1<<30), max(ram/8, least), max(c.MemoryMax.Of(ram)-size, least))
+	}
 }
 
 // LogFormat is how a line of the log is written.

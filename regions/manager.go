@@ -35,6 +35,7 @@ type Manager struct {
 	now       func() time.Time
 	adoption  adoption
 	size      headroom
+	wall      wall
 	settings  sync.Mutex // one change of a setting after the other; held over its storing, above the accounts' lock
 
 	records sync.Mutex // one change of a record after the other; taken above the accounts' lock
@@ -61,6 +62,7 @@ func NewManager(a Arena) *Manager {
 	m.history.most.Store(UsualHistory)
 	m.events.Observe(m.remember)
 	m.accounts.OnBegin(m.beginPace)
+	m.wall = wall{m: m, told: func(Overrunning) {}}
 	m.users = newUsers(nil)
 	m.users.written = func(n NodeID) { m.Getattr(n) }
 	if p, ok := a.(UseProber); ok {

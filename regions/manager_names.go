@@ -31,7 +31,7 @@ func seen(a *Attr) accounts.Seen {
 // seenBefore is seen of a region that was there before.
 func seenBefore(a *Attr, r *Record) accounts.Seen {
 	s := seen(a)
-	s.Beyond = r.Beyond
+	s.Beyond, s.Unasked = r.Beyond, r.Unasked
 	return s
 }
 

@@ -91,10 +91,11 @@ func (m *Manager) Resize(bytes, nodes int64) error {
 			return m.tooSmall(bytes, err)
 		}
 	}
-	err := r.Resize(m.physical(bytes), nodes)
+	err := m.wall.set(r, m.physical(bytes), nodes)
 	if err != nil && bytes > 0 {
 		m.accounts.SetSize(old, true)
 	}
+	m.users.nudge()
 	return err
 }
 

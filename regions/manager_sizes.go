@@ -131,6 +131,9 @@ func (m *Manager) grow(node NodeID, end, least int64) (granted int64, err error)
 		}
 		return e
 	})
+	if err == nil {
+		m.wall.promised(n, granted)
+	}
 	return granted, err
 }
 
@@ -254,6 +257,7 @@ func (f *countedFile) Truncate(size int64) error {
 func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
 	switch {
 	case mode&AllocatePunchHole != 0 || off < 0 || length <= 0:
+		f.m.wall.hollow()
 		err := f.File.Allocate(off, length, mode)
 		f.m.Getattr(f.node)
 		return err
@@ -299,6 +303,7 @@ func (f *countedFile) allocate(off, length int64, mode AllocateMode) error {
 		return f.File.Allocate(off, length, mode)
 	}
 	if mode&zero != 0 {
+		f.m.wall.hollow()
 		if err := f.File.Allocate(off, length, keep|AllocatePunchHole); err != nil {
 			return err
 		}

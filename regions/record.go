@@ -48,6 +48,7 @@ type Record struct {
 	Home    NodeID        // directory of the last name, for a region that has lost it; NoNode for none
 	Cgroup  string        // path of the one that the creating process was in; "" if it could not be told
 	Beyond  int64         // end of the memory that was allocated past its size; 0 for none
+	Unasked int64         // bytes that it grew by without asking where the mount had no room; 0 for none
 }
 
 // recordVersion is the first byte of an encoded record. A reader takes records of its own version and, with more
@@ -56,7 +57,7 @@ const recordVersion = 1
 
 // recordSize is the length of the shortest encoded record: version 1, identity 8, created 8, pid 4, uid 4, gid 4.
 // uptimeEnd is where the uptime ends, and homeEnd where the home ends, which came later. Behind them stands the cgroup,
-// and behind it Beyond, 8, where there is any.
+// and behind it, where there is any of them, Beyond and Unasked, 8 each.
 const (
 	recordSize = 1 + 8 + 8 + 4 + 4 + 4
 	uptimeEnd  = recordSize + 8
@@ -66,7 +67,7 @@ const (
 
 // Encode writes the record, little-endian.
 func (r Record) Encode() []byte {
-	b := make([]byte, 0, homeEnd+2+len(r.Cgroup)+8)
+	b := make([]byte, 0, homeEnd+2+len(r.Cgroup)+16)
 	b = append(b, recordVersion)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.ID))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Created.UnixNano()))
@@ -80,8 +81,11 @@ func (r Record) Encode() []byte {
 	}
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(r.Cgroup)))
 	b = append(b, r.Cgroup...)
-	if r.Beyond > 0 {
+	if r.Beyond > 0 || r.Unasked > 0 {
 		b = binary.LittleEndian.AppendUint64(b, uint64(r.Beyond))
+	}
+	if r.Unasked > 0 {
+		b = binary.LittleEndian.AppendUint64(b, uint64(r.Unasked))
 	}
 	return b
 }
@@ -126,6 +130,9 @@ func DecodeRecord(b []byte) (Record, error) {
 			r.Home, r.Cgroup = NodeID(binary.LittleEndian.Uint64(b[uptimeEnd:])), string(rest[:n])
 			if rest = rest[n:]; len(rest) >= 8 {
 				r.Beyond = max(int64(binary.LittleEndian.Uint64(rest)), 0)
+				if rest = rest[8:]; len(rest) >= 8 {
+					r.Unasked = max(int64(binary.LittleEndian.Uint64(rest)), 0)
+				}
 			}
 		}
 	}

@@ -116,6 +116,7 @@ func (m *Manager) set(node NodeID, name string, value []byte, store func() error
 	if err := m.fits(n, next); err != nil {
 		return err
 	}
+	m.wall.hollow()
 	if e := m.accounts.SetSettings(n, next, false); e != nil {
 		return m.refusal(e)
 	}
@@ -123,6 +124,7 @@ func (m *Manager) set(node NodeID, name string, value []byte, store func() error
 		m.accounts.SetSettings(n, old, true)
 		return err
 	}
+	m.users.nudge()
 	return nil
 }
 

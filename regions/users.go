@@ -248,10 +248,15 @@ func (u *users) released(n NodeID, writer bool) (forgotten bool) {
 // writes counts descriptors that are open for writing.
 func (u *users) writes(by int64) {
 	if u.writing.Add(by) == 1 && by > 0 {
-		select {
-		case u.begins <- struct{}{}:
-		default:
-		}
+		u.nudge()
+	}
+}
+
+// nudge wakes up who watches what grows.
+func (u *users) nudge() {
+	select {
+	case u.begins <- struct{}{}:
+	default:
 	}
 }
 
@@ -398,6 +403,9 @@ func (u *users) unseen(most int) []NodeID {
 func (u *users) writable() []NodeID {
 	return u.which(math.MaxInt, func(x *user) bool { return x.writers > 0 })
 }
+
+// unsettled answers the regions that are, or were, open for writing and may have grown or got memory since.
+func (u *users) unsettled() []NodeID { return u.unseen(math.MaxInt) }
 
 func (u *users) which(most int, fits func(*user) bool) []NodeID {
 	var all []NodeID

@@ -14,6 +14,8 @@ import (
 const (
 	watchLeast = 5 * time.Millisecond  // between two questions when something changes
 	watchMost  = 20 * time.Millisecond // when nothing does
+	// watchIdle is when nobody writes and nothing changes, but holes count nothing somewhere: a mapping needs no descriptor.
+	watchIdle = 250 * time.Millisecond
 	// watchShare keeps the looking below a twentieth of the time, however many regions there are.
 	watchShare = 20
 )
@@ -32,6 +34,7 @@ type watch struct {
 func (m *Manager) Watch() (end func()) {
 	w := &watch{m: m, begins: m.users.begins, ends: make(chan struct{})}
 	m.watching.Store(true)
+	m.users.nudge()
 	w.done.Go(w.run)
 	return sync.OnceFunc(func() {
 		close(w.ends)
@@ -43,8 +46,9 @@ func (w *watch) run() {
 	pause := watchLeast
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	for {
-		if w.m.users.writing.Load() == 0 {
+	w.m.wall.know()
+	for soon := true; ; {
+		if !soon && w.m.users.writing.Load() == 0 && !w.m.accounts.HolesAreFree() {
 			select {
 			case <-w.begins:
 			case <-w.ends:
@@ -57,9 +61,18 @@ func (w *watch) run() {
 		case <-w.ends:
 			return
 		}
-		pause = min(2*pause, watchMost)
-		if took, changed := w.look(); changed {
+		took, changed := w.look()
+		var fill bool
+		if soon, fill = w.m.wall.keep(int64(w.used)); fill {
+			w.done.Go(func() { w.m.wall.fill(w.ends) })
+		}
+		switch {
+		case changed:
 			pause = max(watchLeast, watchShare*took)
+		case w.m.users.writing.Load() > 0 || soon:
+			pause = min(2*pause, watchMost)
+		default:
+			pause = min(2*pause, watchIdle)
 		}
 	}
 }
@@ -72,7 +85,11 @@ func (w *watch) look() (took time.Duration, changed bool) {
 	}
 	w.used = use.BytesUsed // before the look: what grows during it changes it again
 	begun := time.Now()
-	for _, n := range w.m.users.writable() {
+	which := w.m.users.writable
+	if w.m.accounts.HolesAreFree() {
+		which = w.m.users.unsettled // mappings take memory there that nobody was promised
+	}
+	for _, n := range which() {
 		w.m.Getattr(n)
 	}
 	return time.Since(begun), true

@@ -23,7 +23,7 @@ import (
 func (s *serving) openArena(ctx context.Context) error {
 	c := s.options.config
 	o := tmpfs.Options{
-		Bytes: physical(&c, c.Size.Of(s.ram)), Nodes: c.Inodes, Huge: string(c.Huge), NUMA: c.NUMA, Mode: c.Mode,
+		Bytes: physical(&c, s.ram, c.Size.Of(s.ram)), Nodes: c.Inodes, Huge: string(c.Huge), NUMA: c.NUMA, Mode: c.Mode,
 	}
 	if !c.Ephemeral {
 		at, err := claim(ctx, tmpfs.Place(s.point, os.Geteuid()))
@@ -48,11 +48,11 @@ func (s *serving) openArena(ctx context.Context) error {
 }
 
 // physical is how large an arena is made for that much to be promised.
-func physical(c *policy.Config, size int64) int64 {
+func physical(c *policy.Config, ram, size int64) int64 {
 	if size == regions.Unlimited {
 		return size
 	}
-	return size + min(c.Headroom(size), regions.Unlimited-size)
+	return size + min(c.Headroom(ram)(size), regions.Unlimited-size)
 }
 
 // manage gives the manager the limits of the configuration.
@@ -66,8 +66,10 @@ func (s *serving) manage() {
 		s.manager.SetUnit(hugePage(s.sh.root))
 	}
 	s.manager.OnCrossing(s.warnOfLimit)
+	s.manager.OnOverrun(s.warnOfOverrun)
+	s.manager.SetMost(s.mostArena())
 	if os.Geteuid() == 0 {
-		s.manager.SetHeadroom(c.Headroom)
+		s.manager.SetHeadroom(c.Headroom(s.ram))
 		s.manager.SetSize(c.Size.Of(s.ram))
 	}
 	s.limit(c)
@@ -157,7 +159,7 @@ func (s *serving) attach(ctx context.Context, o tmpfs.Options) (*tmpfs.Arena, er
 	case !c.Overcommit && uint64(o.Bytes) < use.Bytes:
 		err = s.shrink(ctx, a, o.Nodes)
 	default:
-		err = resize(roomy{a, c}, c.Size.Of(s.ram), o.Nodes)
+		err = resize(roomy{a, c, s.ram}, c.Size.Of(s.ram), o.Nodes)
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -176,7 +178,7 @@ func (s *serving) shrink(ctx context.Context, a *tmpfs.Arena, nodes int64) error
 		return err
 	}
 	size := c.Size.Of(s.ram)
-	m.SetHeadroom(c.Headroom)
+	m.SetHeadroom(c.Headroom(s.ram))
 	m.SetSize(size)
 	return resize(m, size, nodes)
 }
@@ -185,11 +187,12 @@ func (s *serving) shrink(ctx context.Context, a *tmpfs.Arena, nodes int64) error
 type roomy struct {
 	*tmpfs.Arena
 	config *policy.Config
+	ram    int64
 }
 
 // Resize gives it the headroom that belongs to a size.
 func (r roomy) Resize(bytes, nodes int64) error {
-	return r.Arena.Resize(physical(r.config, bytes), nodes)
+	return r.Arena.Resize(physical(r.config, r.ram, bytes), nodes)
 }
 
 // arenaFailure says what an error of making the arena means. The option mpol is refused for a node that the machine does

@@ -124,9 +124,9 @@ func (s *serving) apply(next policy.Config, changed []string) error {
 	}
 	if bytes >= 0 || nodes >= 0 {
 		old := s.current.Config()
-		s.manager.SetHeadroom(next.Headroom)
+		s.manager.SetHeadroom(next.Headroom(s.ram))
 		if err := resize(s.manager, bytes, nodes); err != nil {
-			s.manager.SetHeadroom(old.Headroom)
+			s.manager.SetHeadroom(old.Headroom(s.ram))
 			return err
 		}
 	}

@@ -17,20 +17,23 @@ func exactlyOne(c *cli.Context, what string) error {
 	return atMost(c, 1)
 }
 
-// totalMemory reads how much memory the machine has, in bytes (proc_meminfo(5)).
-func totalMemory(root fs.FS) (int64, error) {
+// totalMemory reads how much memory the machine has, in bytes.
+func totalMemory(root fs.FS) (int64, error) { return meminfo(root, "MemTotal:") }
+
+// meminfo reads a line of proc_meminfo(5), in bytes.
+func meminfo(root fs.FS, name string) (int64, error) {
 	data, err := fs.ReadFile(root, "proc/meminfo")
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(data)) {
 		f := strings.Fields(line)
-		if len(f) == 3 && f[0] == "MemTotal:" && f[2] == "kB" {
+		if len(f) == 3 && f[0] == name && f[2] == "kB" {
 			n, err := strconv.ParseInt(f[1], 10, 53)
 			return n << 10, err
 		}
 	}
-	return 0, fmt.Errorf("no MemTotal in /proc/meminfo")
+	return 0, fmt.Errorf("no %s in /proc/meminfo", strings.TrimSuffix(name, ":"))
 }
 
 func join(words []string) string { return strings.Join(words, ", ") }

@@ -101,7 +101,7 @@ func (s *Server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 	c.caller.Umask = in.Umask
 	access := accessOf(in.Flags)
 	if a, fh, ok := c.createdBefore(); ok {
-		return c.created(out, a, fh, access, nil)
+		return c.created(out, a, fh, in.Flags, nil)
 	}
 	m := c.making()
 	defer m.End()
@@ -117,7 +117,7 @@ func (s *Server) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 			fh, err = s.tree.Open(interruptible(cancel), c.caller, a.Node, access)
 		}
 	}
-	return c.created(out, a, fh, access, err)
+	return c.created(out, a, fh, in.Flags, err)
 }
 
 // Tmpfile makes a region without a name and opens it.
@@ -135,14 +135,14 @@ func (s *Server) Tmpfile(_ <-chan struct{}, in *fuse.CreateIn, out *fuse.CreateO
 			return err
 		})
 	}
-	status := c.created(out, a, fh, access, err)
+	status := c.created(out, a, fh, in.Flags, err)
 	s.nameless(&a, err)
 	return status
 }
 
-func (c *call) created(out *fuse.CreateOut, a regions.Attr, fh uint64, access regions.Access, err error) fuse.Status {
+func (c *call) created(out *fuse.CreateOut, a regions.Attr, fh uint64, flags uint32, err error) fuse.Status {
 	if err == nil {
-		err = c.server.openOut(&out.OpenOut, fh, a.Node, access)
+		err = c.server.openOut(&out.OpenOut, fh, a.Node, flags)
 	}
 	return c.entry(&out.EntryOut, a, err)
 }

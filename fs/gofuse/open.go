@@ -23,6 +23,16 @@ func accessOf(flags uint32) regions.Access {
 	return regions.ReadAccess
 }
 
+// growthOf answers how a region is opened as far as its growth goes: who appends, or begins anew, writes past the end as
+// those do who only write. (What O_TRUNC means for a region that is there is not told: the kernel resizes it by itself.)
+func growthOf(flags uint32) regions.Access {
+	access := accessOf(flags)
+	if access&regions.WriteAccess != 0 && flags&(syscall.O_APPEND|syscall.O_TRUNC) != 0 {
+		return regions.WriteAccess
+	}
+	return access
+}
+
 // Open opens a region or a control file.
 func (s *Server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	c := s.receive(fs.OpOpen, &in.InHeader, "")
@@ -33,14 +43,14 @@ func (s *Server) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 		fh, err = s.tree.Open(interruptible(cancel), c.caller, c.node, access)
 	}
 	if err == nil {
-		err = s.openOut(out, fh, c.node, access)
+		err = s.openOut(out, fh, c.node, in.Flags)
 	}
 	return c.end(err)
 }
 
 // openOut tells the kernel how the data of an open file goes. It ends the handle if the region has ended before it was
 // opened: the kernel looks the name up anew then.
-func (s *Server) openOut(out *fuse.OpenOut, fh uint64, n regions.NodeID, access regions.Access) error {
+func (s *Server) openOut(out *fuse.OpenOut, fh uint64, n regions.NodeID, flags uint32) error {
 	out.Fh = fh
 	if n.Virtual() {
 		out.OpenFlags = fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH
@@ -50,7 +60,8 @@ func (s *Server) openOut(out *fuse.OpenOut, fh uint64, n regions.NodeID, access 
 		if id, ok := s.backings.acquire(n); ok {
 			out.OpenFlags = fuse.FOPEN_PASSTHROUGH | fuse.FOPEN_NOFLUSH
 			out.BackingID = id
-			if access&regions.WriteAccess != 0 && (s.tree.Arena().SetID(n) || s.tree.Arena().WritesAsk(n, access)) {
+			if access := growthOf(flags); access&regions.WriteAccess != 0 &&
+				(s.tree.Arena().SetID(n) || s.tree.Arena().WritesAsk(n, access)) {
 				// With DIRECT_IO write(2) comes here, and mmap goes past us all the same. A passthrough write
 				// would grow the region without asking, and not drop set-user-id: the kernel leaves that to the
 				// server (HANDLE_KILLPRIV_V2).

@@ -16,13 +16,15 @@ import (
 )
 
 // touch writes to every page of a region's mapping. A SIGBUS is an error.
-func touch(path string, size int) (err error) {
+func touch(path string, size int) (err error) { return touchFrom(path, 0, size) }
+
+func touchFrom(path string, off, size int) (err error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	p, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	p, err := unix.Mmap(fd, int64(off), size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return err
 	}

@@ -94,6 +94,7 @@ func (b *Book) FoundDirectory(n, dir Node, s Settings, xattrs int64) {
 	a := &account{kind: OfDirectory, id: uint64(n), parent: b.directory(dir), settings: s, xattrs: xattrs}
 	b.dirs[n] = a
 	a.blank = !b.written(a) && a.limited()
+	b.countOver(a, 1)
 	if s.Reserve > 0 {
 		b.reserves++
 		a.refresh()
@@ -156,6 +157,7 @@ func (b *Book) enter(n Node, f *file, s Seen) *file {
 	f.twice = b.held[n] > 0
 	f.promised = b.countable(f, b.promise(f))
 	b.files[n] = f
+	b.setUnasked(n, min(s.Unasked, f.promised))
 	var c changes
 	c.begin()
 	c.charge(b.counts(f), f.amount())

@@ -10,33 +10,36 @@ import (
 type Book struct {
 	moving sync.Mutex // directories are moved one at a time; above mu
 
-	mu       sync.Mutex // guards the rest; held for an update
-	unit     int64
-	root     *account
-	dirs     map[Node]*account
-	files    map[Node]*file
-	several  map[*file]struct{} // those that have more than one home
-	nameless map[Node]*file
-	held     map[Node]int32 // how often who may map it has it, where that makes a second copy
-	dying    int            // of nameless: held by nobody
-	deaths   uint64
-	subjects [kinds]map[uint64]*account
-	named    [kinds]map[string]*account // of subjects
-	defaults [kinds]Limits
-	patterns [kinds]func(name string) Limits
-	explicit map[Subject]Limits
-	writes   Writes // where no directory says anything
-	over     bool   // overcommit where no directory says anything
-	reserves int    // accounts that have a reservation
-	slots    slots
-	scratch  scratch
-	crossed  []Crossing
-	adopting bool               // what was there before is being found
-	gone     map[Node]struct{}  // what came to its end meanwhile
-	partial  map[*file]struct{} // of which not all names are found yet
-	sums     *sums              // nil: they are not written down
-	writer   uint64             // of the sums
-	passed   atomic.Bool        // crossed is not empty
+	mu         sync.Mutex // guards the rest; held for an update
+	unit       int64
+	root       *account
+	dirs       map[Node]*account
+	files      map[Node]*file
+	several    map[*file]struct{} // those that have more than one home
+	nameless   map[Node]*file
+	held       map[Node]int32 // how often who may map it has it, where that makes a second copy
+	dying      int            // of nameless: held by nobody
+	deaths     uint64
+	subjects   [kinds]map[uint64]*account
+	named      [kinds]map[string]*account // of subjects
+	defaults   [kinds]Limits
+	patterns   [kinds]func(name string) Limits
+	explicit   map[Subject]Limits
+	writes     Writes         // where no directory says anything
+	over       bool           // overcommit where no directory says anything
+	reserves   int            // accounts that have a reservation
+	overs      int            // directories that say that holes count nothing
+	unasked    map[Node]int64 // what regions grew by without asking where the mount had no room
+	unaskedSum int64
+	slots      slots
+	scratch    scratch
+	crossed    []Crossing
+	adopting   bool               // what was there before is being found
+	gone       map[Node]struct{}  // what came to its end meanwhile
+	partial    map[*file]struct{} // of which not all names are found yet
+	sums       *sums              // nil: they are not written down
+	writer     uint64             // of the sums
+	passed     atomic.Bool        // crossed is not empty
 }
 
 // account is what one directory, user, ... holds.
@@ -98,7 +101,7 @@ func New(unit int64, root Node) *Book {
 	b := &Book{
 		unit: unit, root: &account{kind: Mount, id: uint64(root)}, writes: WritesAuto,
 		dirs: map[Node]*account{}, files: map[Node]*file{}, several: map[*file]struct{}{}, nameless: map[Node]*file{}, held: map[Node]int32{},
-		explicit: map[Subject]Limits{},
+		explicit: map[Subject]Limits{}, unasked: map[Node]int64{},
 	}
 	b.dirs[root] = b.root
 	for k := range b.subjects {

@@ -113,7 +113,7 @@ func (c *Claim) Made(n Node, s Seen, o Owner) {
 	}
 	next := b.heirs(f, o)
 	b.reown(f, func() { f.owners = next }, true)
-	b.update(f, s)
+	b.update(n, f, s)
 }
 
 // Came takes note of a node that was made without a claim.
@@ -299,6 +299,7 @@ func (b *Book) free(n Node, f *file) {
 	delete(b.nameless, n)
 	delete(b.several, f)
 	delete(b.held, n)
+	b.setUnasked(n, 0)
 	b.ended(n)
 }
 
@@ -319,6 +320,7 @@ func (b *Book) DirectoryRemoved(n Node) {
 	}
 	delete(b.dirs, n)
 	b.ended(n)
+	b.countOver(a, -1)
 	if a.settings.Reserve > 0 {
 		b.reserves--
 	}

@@ -6,6 +6,7 @@ type Seen struct {
 	Resident int64 // bytes of memory
 	Xattrs   int64 // bytes of extended attributes; only when it is found
 	Beyond   int64 // end of what was allocated past the size; only when it is found
+	Unasked  int64 // bytes that it grew by without asking where there was no room; only when it is found
 }
 
 // promise is what a file counts.
@@ -223,7 +224,7 @@ func (b *Book) Settle(n Node, s Seen, truncated bool) (again bool) {
 	}
 	again = f.overlap
 	f.overlap = false
-	b.update(f, s)
+	b.update(n, f, s)
 	return again
 }
 
@@ -255,7 +256,7 @@ func (b *Book) See(n Node, seq uint32, s Seen) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if f := b.files[n]; f != nil && f.seq == seq && f.pending == 0 {
-		b.update(f, s)
+		b.update(n, f, s)
 	}
 }
 
@@ -281,8 +282,8 @@ func (b *Book) Hold(n Node, more int32) {
 	b.charge(f, by, true)
 }
 
-func (b *Book) update(f *file, s Seen) {
-	before := f.amount()
+func (b *Book) update(n Node, f *file, s Seen) {
+	before, promised := f.amount(), f.promised
 	f.size, f.resident = s.Size, s.Resident
 	f.promised = b.countable(f, b.promise(f))
 	if f.amount() == before {
@@ -291,6 +292,7 @@ func (b *Book) update(f *file, s Seen) {
 	by := f.amount()
 	by.add(before.minus())
 	b.charge(f, by, true)
+	b.notice(n, f, f.promised-promised)
 }
 
 // Cancel ends a change that Grow refused.

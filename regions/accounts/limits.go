@@ -17,7 +17,9 @@ func (b *Book) SetSettings(n Node, s Settings, force bool) *Exceeded {
 		return e
 	}
 	reserve := a.settings.Reserve
+	b.countOver(a, -1)
 	a.settings = s
+	b.countOver(a, 1)
 	a.settings.Reserve = reserve
 	b.written(a)
 	b.noted(a)
