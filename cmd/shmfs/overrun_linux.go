@@ -13,7 +13,7 @@ import (
 // sixteenth of the memory is left alone.
 func (s *serving) mostArena() func(used int64) int64 {
 	memory := gofuse.NewMemory(s.sh.root)
-	own := gofuse.CgroupOf(uint32(os.Getpid()))
+	own := gofuse.NewCgroups().Of(uint32(os.Getpid()))
 	return func(used int64) int64 {
 		c := s.current.Config()
 		most := c.MemoryMax.Of(s.ram)

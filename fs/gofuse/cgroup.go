@@ -3,24 +3,96 @@
 package gofuse
 
 import (
-	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
-// CgroupOf answers the path of the cgroup of a thread that waits for an answer, as the server sees it; "" if it cannot be
-// told. It is the one that memory is counted in: of cgroup v1's memory controller where that is mounted, else of v2.
-// That costs some 9 µs, of the 60 and more that making a region takes. It is not remembered: a process goes to another
-// cgroup as it likes.
-func CgroupOf(tid uint32) string {
+// Cgroups tells the cgroups of threads. It keeps the files that it read last: opening one takes longer than reading it.
+// Such a file belongs to its thread for ever, not to whoever gets the number later (Linux fs/proc/base.c,
+// proc_single_show: ESRCH when the thread is gone).
+type Cgroups struct {
+	mu   sync.RWMutex // guards open; read-held while one of the files is read
+	open map[uint32]*cgroupFile
+}
+
+// cgroupFile is a file /proc/TID/cgroup.
+type cgroupFile struct {
+	fd   int
+	last atomic.Pointer[cgroupText]
+}
+
+type cgroupText struct{ text, path string }
+
+// cgroupFiles is how many files are kept.
+const cgroupFiles = 64
+
+// NewCgroups makes one that has read nothing yet.
+func NewCgroups() *Cgroups { return &Cgroups{open: map[uint32]*cgroupFile{}} }
+
+// Of answers the path of the cgroup of a thread that waits for an answer, as the server sees it; "" if it cannot be told.
+// It is the one that memory is counted in: of cgroup v1's memory controller where that is mounted, else of v2. It is read
+// each time: a process goes to another cgroup as it likes.
+func (c *Cgroups) Of(tid uint32) string {
 	if tid == 0 {
 		return ""
 	}
-	b, err := os.ReadFile("/proc/" + strconv.FormatUint(uint64(tid), 10) + "/cgroup")
+	c.mu.RLock()
+	if f := c.open[tid]; f != nil {
+		if path, ok := f.read(); ok {
+			c.mu.RUnlock()
+			return path
+		}
+	}
+	c.mu.RUnlock()
+	return c.ofNew(tid)
+}
+
+func (c *Cgroups) ofNew(tid uint32) string {
+	fd, err := unix.Open("/proc/"+strconv.FormatUint(uint64(tid), 10)+"/cgroup", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return ""
 	}
-	return memoryCgroup(string(b))
+	f := &cgroupFile{fd: fd}
+	path, _ := f.read()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.close(tid)
+	for any := range c.open {
+		if len(c.open) >= cgroupFiles {
+			c.close(any)
+		}
+		break
+	}
+	c.open[tid] = f
+	return path
+}
+
+// close needs mu.
+func (c *Cgroups) close(tid uint32) {
+	if f := c.open[tid]; f != nil {
+		unix.Close(f.fd)
+		delete(c.open, tid)
+	}
+}
+
+// read answers false if the thread is gone.
+func (f *cgroupFile) read() (path string, ok bool) {
+	var buf [8192]byte // a path of PATH_MAX, and a line for each controller of v1
+	n, err := unix.Pread(f.fd, buf[:], 0)
+	if err != nil {
+		return "", false
+	}
+	if last := f.last.Load(); last != nil && last.text == string(buf[:n]) {
+		return last.path, true
+	}
+	now := &cgroupText{text: string(buf[:n])}
+	now.path = memoryCgroup(now.text)
+	f.last.Store(now)
+	return now.path, true
 }
 
 // memoryCgroup reads /proc/PID/cgroup (cgroups(7)): lines of hierarchy-ID:controllers:path. A name has no newline

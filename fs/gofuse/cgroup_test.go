@@ -4,6 +4,7 @@ package gofuse
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 )
 
@@ -33,15 +34,55 @@ func FuzzMemoryCgroup(f *testing.F) {
 	})
 }
 
-func TestCgroupOf(t *testing.T) {
+func TestCgroupsOf(t *testing.T) {
 	b, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		t.Skip(err)
 	}
-	if got, want := CgroupOf(uint32(os.Getpid())), memoryCgroup(string(b)); got != want {
-		t.Errorf("got %q, want %q", got, want)
+	c := NewCgroups()
+	for range 2 {
+		if got, want := c.Of(uint32(os.Getpid())), memoryCgroup(string(b)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
-	if got := CgroupOf(0); got != "" {
+	if got := c.Of(0); got != "" {
 		t.Errorf("of nobody: %q", got)
+	}
+}
+
+// Of many that come and go the last ones' files are kept; of who is gone nothing is told.
+func TestCgroupsOfMany(t *testing.T) {
+	c := NewCgroups()
+	own := c.Of(uint32(os.Getpid()))
+	for range 2 * cgroupFiles {
+		cmd := exec.Command("cat")
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		pid := uint32(cmd.Process.Pid)
+		if got := c.Of(pid); got != own {
+			t.Errorf("a child's: %q, want %q", got, own)
+		}
+		stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Of(pid); got != "" {
+			t.Errorf("of who is gone: %q", got)
+		}
+	}
+	if len(c.open) > cgroupFiles {
+		t.Errorf("%d files are open, want %d at most", len(c.open), cgroupFiles)
+	}
+}
+
+func BenchmarkCgroupsOf(b *testing.B) {
+	c := NewCgroups()
+	for b.Loop() {
+		c.Of(uint32(os.Getpid()))
 	}
 }
