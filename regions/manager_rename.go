@@ -1,6 +1,10 @@
 package regions
 
-import "github.com/shmfs/shmfs/regions/accounts"
+import (
+	"time"
+
+	"github.com/shmfs/shmfs/regions/accounts"
+)
 
 // renaming is a rename on its way.
 type renaming struct {
@@ -130,6 +134,9 @@ func (x *renaming) claimWhole(e *accounts.Exceeded) *accounts.Exceeded {
 		return err
 	})
 	x.whole = e == nil
+	if r.Held && !x.whole {
+		m.unnamed.Store(time.Now().UnixNano()) // it may have been closed just now
+	}
 	done := x.whole && x.err == nil
 	if last && !r.Held {
 		if done {
