@@ -121,7 +121,7 @@ func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFl
 	store := func() error { return m.Arena.Setxattr(node, name, value, flags) }
 	switch {
 	case SettingXattr(name):
-		return m.set(node, name, append([]byte{}, value...), store)
+		return m.set(node, name, append([]byte{}, value...), anyLimits, store)
 	case LifeXattr(name):
 		m.books.setFree(node, false)
 		value = m.complete(name, value)
@@ -135,7 +135,7 @@ func (m *Manager) Removexattr(node NodeID, name string) error {
 	store := func() error { return m.Arena.Removexattr(node, name) }
 	switch {
 	case SettingXattr(name):
-		return m.set(node, name, nil, store)
+		return m.set(node, name, nil, anyLimits, store)
 	case LifeXattr(name):
 		return m.setLife(node, name, nil, store)
 	}
