@@ -21,8 +21,12 @@ func (t *Tree) Setxattr(c Caller, n regions.NodeID, name string, value []byte, f
 	if n.Virtual() {
 		return regions.NotSupported
 	}
-	if err := t.maySet(c, n, name, value); err != nil {
+	own, err := t.maySet(c, n, name, value)
+	switch {
+	case err != nil:
 		return err
+	case own:
+		return t.arena.SetOwnLimit(n, c.UID, append([]byte{}, value...), flags)
 	}
 	if name == regions.OwnerXattr && string(value) == "self" {
 		value = strconv.AppendUint(nil, uint64(t.processOf(c.PID)), 10)
@@ -35,8 +39,12 @@ func (t *Tree) Removexattr(c Caller, n regions.NodeID, name string) error {
 	if n.Virtual() {
 		return regions.NotSupported
 	}
-	if err := t.maySet(c, n, name, nil); err != nil {
+	own, err := t.maySet(c, n, name, nil)
+	switch {
+	case err != nil:
 		return err
+	case own:
+		return t.arena.SetOwnLimit(n, c.UID, nil, 0)
 	}
 	return t.arena.Removexattr(n, name)
 }
@@ -51,28 +59,29 @@ func (t *Tree) Listxattr(n regions.NodeID) ([]string, error) {
 }
 
 // maySet refuses settings to those who may not make them. Who serves the mount may make all. Others may limit what they
-// have divided themselves: a directory of theirs in a directory of theirs. So nobody lifts a limit that another one set.
-func (t *Tree) maySet(c Caller, n regions.NodeID, name string, value []byte) error {
+// have divided themselves: a directory of theirs in a directory of theirs, if nobody who may set all did. Own says that it is
+// that. So nobody lifts a limit that another one set.
+func (t *Tree) maySet(c Caller, n regions.NodeID, name string, value []byte) (own bool, err error) {
 	if regions.LifeXattr(name) {
-		return t.mayEnd(c, n, name)
+		return false, t.mayEnd(c, n, name)
 	}
 	if !regions.SettingXattr(name) || c.UID == t.virtual.owner || c.UID == 0 {
-		return nil
+		return false, nil
 	}
 	no := &regions.Refusal{Code: regions.NotPermitted,
 		Reason: fmt.Sprintf("user %d may not set %s here", c.UID, name),
 		Remedy: "ask who mounted it; a directory of yours in a directory of yours takes limits from you"}
 	l, err := regions.ParseLimits(regions.Limits{}, string(value))
 	if name != regions.LimitXattr || value != nil && (err != nil || l.Reserve != 0) {
-		return no
+		return false, no
 	}
 	for _, dir := range []regions.NodeID{n, t.arena.Parent(n)} {
 		a, err := t.arena.Getattr(dir)
 		if err != nil || a.UID != c.UID {
-			return no
+			return false, no
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // mayEnd refuses to say when something ends to those who do not own it: who may write to a region may not remove it.

@@ -220,7 +220,7 @@ func settings(s accounts.Settings, name string, value []byte) (accounts.Settings
 // SettingXattr reports whether an extended attribute is a setting that only those may change who may.
 func SettingXattr(name string) bool {
 	switch name {
-	case LimitXattr, WritesXattr, OvercommitXattr, PagesXattr, SubjectsXattr:
+	case LimitXattr, LimitByXattr, WritesXattr, OvercommitXattr, PagesXattr, SubjectsXattr:
 		return true
 	}
 	return false

@@ -43,7 +43,7 @@ type Manager struct {
 	adriftMu sync.Mutex // guards adrift; taken alone
 	adrift   map[NodeID]struct{}
 	crossed  func(Crossing)
-	unnamed  atomic.Int64                             // when a region that is in use lost its last name, in ns since 1970
+	unnamed  atomic.Int64                             // when a region that is in use lost its last name, or was to lose it, in ns since 1970
 	vain     atomic.Uint64                            // deaths in the accounts when memory was last waited for in vain
 	defaults atomic.Pointer[func(path string) Limits] // of directories without limits of their own; nil for none
 	copying  atomic.Bool                              // whether what is mapped is in memory twice
@@ -121,7 +121,7 @@ func (m *Manager) Setxattr(node NodeID, name string, value []byte, flags XattrFl
 	store := func() error { return m.Arena.Setxattr(node, name, value, flags) }
 	switch {
 	case SettingXattr(name):
-		return m.set(node, name, append([]byte{}, value...), store)
+		return m.set(node, name, append([]byte{}, value...), anyLimits, store)
 	case LifeXattr(name):
 		m.books.setFree(node, false)
 		value = m.complete(name, value)
@@ -135,7 +135,7 @@ func (m *Manager) Removexattr(node NodeID, name string) error {
 	store := func() error { return m.Arena.Removexattr(node, name) }
 	switch {
 	case SettingXattr(name):
-		return m.set(node, name, nil, store)
+		return m.set(node, name, nil, anyLimits, store)
 	case LifeXattr(name):
 		return m.setLife(node, name, nil, store)
 	}

@@ -311,129 +311,35 @@ func (m *Manager) unlinked(a *Attr, at Place) {
 	if a.Node == NoNode {
 		return
 	}
+	if a.Nlink == 0 && a.IsRegion() && m.zeroes(a.Node) {
+		m.markZero(a, at)
+	}
+	if a.Nlink > 0 && !a.IsDir() {
+		m.accounts.Unlinked(accounts.Node(a.Node), accounts.Node(at.Dir), true, false)
+	}
+	m.lostName(a, at)
+}
+
+// lostName is unlinked, but that a name that is not the last one is counted already, and whether it is to be overwritten is known.
+func (m *Manager) lostName(a *Attr, at Place) {
 	m.leaves(a)
-	m.markZero(a, at)
 	m.books.removed(a)
 	n := accounts.Node(a.Node)
-	if !a.IsDir() {
-		held := a.Nlink == 0 && a.IsRegion() && m.users.settle(a.Node)
-		m.accounts.Unlinked(n, accounts.Node(at.Dir), a.Nlink > 0, held)
+	switch {
+	case a.Nlink > 0 && !a.IsDir():
+		m.lives.named(a.Node, Place{})
+	case a.Nlink > 0:
+	case a.IsDir():
+		m.accounts.DirectoryRemoved(n)
+		m.lives.forget(a.Node)
+		m.lives.removed(a.Node)
+	default:
+		held := a.IsRegion() && m.users.settle(a.Node)
+		m.accounts.Unlinked(n, accounts.Node(at.Dir), false, held)
 		if held {
 			m.keepHome(a.Node, at.Dir)
 			m.unnamed.Store(time.Now().UnixNano())
 		}
-		if a.Nlink == 0 {
-			m.lives.removed(a.Node)
-		} else {
-			m.lives.named(a.Node, Place{})
-		}
-	} else if a.Nlink == 0 {
-		m.accounts.DirectoryRemoved(n)
-		m.lives.forget(a.Node)
 		m.lives.removed(a.Node)
-	}
-}
-
-// Rename moves a name. While it does, what goes to another directory counts in both.
-func (m *Manager) Rename(r Rename) (Attr, error) {
-	m.meetName(r.Dir, r.Name)
-	m.meetName(r.NewDir, r.NewName)
-	claims, err := m.claimMoves(&r)
-	if err != nil {
-		return Attr{}, err
-	}
-	defer claims.unlock()
-	defer m.names.share(r.Dir, r.NewDir)()
-	a, err := m.Arena.Rename(r)
-	if err != nil {
-		claims.undo()
-		return a, err
-	}
-	claims.keep()
-	m.unlinked(&a, Place{r.NewDir, r.NewName})
-	m.countWhiteout(r)
-	m.lives.moved(m, &r)
-	return a, nil
-}
-
-// moves are the claims of a rename.
-type moves struct {
-	book   *accounts.Book
-	claims []*accounts.Claim
-	locked bool
-}
-
-func (x *moves) keep() {
-	for _, c := range x.claims {
-		c.Keep()
-	}
-}
-
-func (x *moves) undo() {
-	for _, c := range x.claims {
-		c.Undo()
-	}
-}
-
-func (x *moves) unlock() {
-	if x.locked {
-		x.book.UnlockDirectories()
-	}
-}
-
-// claimMoves asks for room where things are moved to. What is not there, the arena will tell.
-func (m *Manager) claimMoves(r *Rename) (*moves, error) {
-	x := &moves{book: m.accounts}
-	if r.Dir == r.NewDir {
-		return x, nil
-	}
-	moved, err := m.Arena.Lookup(r.Dir, r.Name)
-	if err != nil {
-		return x, nil
-	}
-	var other Attr
-	if r.Flags&RenameExchange != 0 || moved.Nlink > 1 && !moved.IsDir() {
-		if other, err = m.Arena.Lookup(r.NewDir, r.NewName); err != nil {
-			other = Attr{}
-		}
-	}
-	if other.Node == moved.Node {
-		return x, nil // two names of one node: nothing is done
-	}
-	if moved.IsDir() || r.Flags&RenameExchange != 0 {
-		m.Settled() // what is in a directory moves with it
-		m.accounts.LockDirectories()
-		x.locked = true
-	}
-	err = m.claimMove(x, &moved, r.Dir, r.NewDir)
-	if err == nil && r.Flags&RenameExchange != 0 && other.Node != NoNode {
-		err = m.claimMove(x, &other, r.NewDir, r.Dir)
-	}
-	if err != nil {
-		x.undo()
-		x.unlock()
-		return nil, err
-	}
-	return x, nil
-}
-
-func (m *Manager) claimMove(x *moves, a *Attr, from, to NodeID) error {
-	return m.ask(func() *accounts.Exceeded {
-		c, e := m.accounts.Move(accounts.Node(a.Node), accounts.Node(from), accounts.Node(to), typeOf(a))
-		if e == nil {
-			x.claims = append(x.claims, c)
-		}
-		return e
-	})
-}
-
-// countWhiteout takes note of what a rename left behind: nothing, if both names were the same node's.
-func (m *Manager) countWhiteout(r Rename) {
-	if r.Flags&RenameWhiteout == 0 {
-		return
-	}
-	a, err := m.Arena.Lookup(r.Dir, r.Name)
-	if err == nil && a.Type() == TypeChar && a.Nlink == 1 {
-		m.accounts.Came(accounts.Node(a.Node), accounts.Node(r.Dir), accounts.Other, seen(&a), owner(&a, &Record{}, ""))
 	}
 }

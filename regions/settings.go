@@ -45,6 +45,9 @@ func (m *Manager) storedSettings(dir NodeID) accounts.Settings {
 		if next, err := settings(s, name, value); err == nil {
 			s = next
 		}
+		if name == LimitXattr {
+			s.Limits = m.ownLimits(dir, s.Limits, m.signature(dir))
+		}
 	}
 	return s
 }
@@ -86,13 +89,17 @@ func (m *Manager) SetLimits(x accounts.Subject, text string) error {
 	return m.Setxattr(NodeID(x.ID), LimitXattr, []byte(FormatLimits(l)), 0)
 }
 
-// set applies a setting that an extended attribute of a directory makes, value nil for none, and stores it by store.
-func (m *Manager) set(node NodeID, name string, value []byte, store func() error) error {
+// set applies a setting that an extended attribute of a directory makes, value nil for none, and stores it by store. Who is
+// somebody who may set limits of his own only.
+func (m *Manager) set(node NodeID, name string, value []byte, who whoLimits, store func() error) error {
 	m.Settled()
 	m.settings.Lock()
 	defer m.settings.Unlock()
-	if name == SubjectsXattr {
+	switch name {
+	case SubjectsXattr:
 		return m.setSubjects(node, value, store)
+	case LimitByXattr:
+		return &Refusal{Code: NotPermitted, Reason: name + " comes with " + LimitXattr, Remedy: "set that"}
 	}
 	a, err := m.Arena.Getattr(node)
 	if err != nil {
@@ -107,8 +114,16 @@ func (m *Manager) set(node NodeID, name string, value []byte, store func() error
 	if err != nil {
 		return invalid(err)
 	}
-	if name == LimitXattr && value == nil {
-		next.Limits = m.defaultLimits(node)
+	if name == LimitXattr {
+		if err := m.mayLimit(node, who); err != nil {
+			return err
+		}
+		next.Limits = m.ownLimits(node, next.Limits, who)
+		if value == nil {
+			next.Limits = m.defaultLimits(node)
+		}
+		unsigned := store
+		store = func() error { return m.signed(node, who, value == nil, unsigned) }
 	}
 	if name == LimitXattr && NodeID(n) == RootNode && next.Limits.Bytes != 0 {
 		return &Refusal{Code: Invalid, Reason: "the bytes of the mount are its size", Remedy: "echo size=16G > .ctl/config"}

@@ -122,7 +122,7 @@ func (u *users) beginEnd(n NodeID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := s.users[n]
-	if x != nil && x.opens > 0 {
+	if x != nil && x.opens > 0 || s.ending[n] != nil {
 		return ErrHeld
 	}
 	if u.probe != nil && (x == nil || !x.let) {

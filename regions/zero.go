@@ -60,10 +60,10 @@ func (m *Manager) zeroes(node NodeID) bool {
 	return m.zeroAll.Load()
 }
 
-// markZero takes note that a region lost its last name, while it is known in which directory. What is said is stored with
-// the region, so that it also holds in the next server, which does not know the directory.
+// markZero takes note that a region that is to be overwritten lost its last name, while it is known in which directory. What
+// is said is stored with the region, so that it also holds in the next server, which does not know the directory.
 func (m *Manager) markZero(a *Attr, at Place) {
-	if a.Node == NoNode || a.Nlink > 0 || !a.IsRegion() || a.Source != NoNode || !m.zeroes(a.Node) {
+	if a.Source != NoNode {
 		return
 	}
 	m.books.setPlain(a.Node, false)

@@ -23,8 +23,8 @@ func topCommand(sh *shell) *cli.Command {
 		Usage:     "show live who holds the most, how fast it grows and when it will be full",
 		ArgsUsage: "[PATH]",
 		Description: describe(`PATH is a mount point or anything below one; where only one shmfs is mounted it may be left
-out. --by says what is shown: directories (each with all below it), users, groups, owners (the process that made a region), or
-regions. The keys are on the screen: 1 to 6 choose what is shown, s the column that it is sorted by, r turns the order round,
+out. --by says what is shown: directories (each with all below it), users, groups, owners (the process that made a region),
+cgroups, labels, sessions, or regions. The keys are on the screen: 1 to 8 choose what is shown, s the column that it is sorted by, r turns the order round,
 space reads anew, q or Ctrl-C ends it. RATE is how fast the promised grew in the last 10 to 20 seconds; of a region, how fast its size
 grew since it was last read. FULL IN is when the first limit is reached if that goes on.
 

@@ -26,7 +26,10 @@ name=tmp promised=4096 resident=4096 unlinked=0 reserved=0 regions=30 nodes=31 p
 func topMount(t *testing.T) string {
 	t.Helper()
 	dir := limitedMount(t)
-	for name, text := range map[string]string{"usage/directory": topDirectories, "regions.json": topRegions} {
+	line := strings.SplitAfter(topDirectories, "\n")[0]
+	for name, text := range map[string]string{"usage/directory": topDirectories, "regions.json": topRegions,
+		"usage/label":   strings.Replace(line, "name=models", `name="run=7"`, 1),
+		"usage/session": strings.Replace(line, "name=models", "name=jobs/42", 1)} {
 		if err := os.WriteFile(filepath.Join(dir, ".ctl", name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +165,9 @@ func showTop(t *testing.T, dir string) *shownTop {
 func TestTopScreen(t *testing.T) {
 	dir := topMount(t)
 	screen := showTop(t, dir)
-	text := screen.wait(t, "PROMISED", "DIRECTORY", "models", topKeys, "full in 2h00m", "1 directory  2 user", "by promised")
+	text := screen.wait(t, "PROMISED", "DIRECTORY", "models", "full in 2h00m",
+		"1 directory  2 user  3 group  4 owner  5 cgroup  6 label  7 session  8 region",
+		"1-8 show  s by promised  r reverse  arrows scroll  space read  q quit")
 	lines := strings.Split(text, "\n")
 	for i, l := range lines[:24] {
 		if len([]rune(l)) != 80 {
@@ -173,14 +178,16 @@ func TestTopScreen(t *testing.T) {
 		t.Errorf("not in order:\n%s", text)
 	}
 	screen.press('r')
-	text = screen.wait(t, "by promised, reversed")
+	text = screen.wait(t, "s by promised  r reversed  arrows scroll  space read  q quit")
 	if lines := strings.Split(text, "\n"); !strings.HasSuffix(strings.TrimSpace(lines[3]), "tmp") {
 		t.Errorf("not turned round:\n%s", text)
 	}
 	screen.press('s')
-	screen.wait(t, "by resident, reversed")
-	screen.press('6')
-	screen.wait(t, "PATH", "models/two", "by size")
+	screen.wait(t, "s by resident  r reversed  arrows scroll  space read  q quit")
+	for key, want := range map[rune]string{'6': `LABEL|run=7`, '7': `SESSION|jobs/42`, '8': `PATH|models/two`} {
+		screen.press(key)
+		screen.wait(t, strings.Split(want, "|")...)
+	}
 	screen.press('2')
 	screen.wait(t, "USER", "4294967294")
 	screen.press('q')

@@ -31,7 +31,7 @@ type topColumn struct {
 const regionSubject = "region"
 
 // topUsages are the subjects of usage that top can show: as many as there is room for in 80 columns.
-var topUsages = []string{"directory", "user", "group", "owner", "cgroup"}
+var topUsages = []string{"directory", "user", "group", "owner", "cgroup", "label", "session"}
 
 // topSubjects are what top can show, in the order of its keys.
 func topSubjects() []string { return append(slices.Clone(topUsages), regionSubject) }

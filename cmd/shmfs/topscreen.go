@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,6 +22,7 @@ type topScreen struct {
 	app   *tview.Application
 	head  *tview.TextView
 	tabs  *tview.TextView
+	keys  *tview.TextView
 	table *tview.Table
 	view  topView
 	last  *topSnapshot // nil before the first one
@@ -27,19 +30,18 @@ type topScreen struct {
 	ended error        // what run answers
 }
 
-const topKeys = "1-6 show  s sort  r reverse  arrows scroll  space read  q quit"
+// topKeys are the keys, with the column that it is sorted by and the order.
+const topKeys = "1-8 show  s by %s  r %s  arrows scroll  space read  q quit"
 
 func newTopScreen(t *topReader, v topView, interval time.Duration) *topScreen {
 	s := &topScreen{reader: t, interval: interval, wanted: make(chan string, 1), view: v, app: tview.NewApplication(),
-		head: newTopLine(), tabs: newTopLine(), table: tview.NewTable()}
+		head: newTopLine(), tabs: newTopLine(), keys: newTopLine(), table: tview.NewTable()}
 	s.tabs.SetDynamicColors(true)
 	s.table.SetFixed(1, 0).SetEvaluateAllRows(true)
 	s.table.SetBackgroundColor(tcell.ColorDefault)
-	keys := newTopLine()
-	keys.SetText(topKeys)
-	keys.SetTextStyle(tcell.StyleDefault.Reverse(true))
+	s.keys.SetTextStyle(tcell.StyleDefault.Reverse(true))
 	rows := tview.NewFlex().SetDirection(tview.FlexRow).AddItem(s.head, 1, 0, false).AddItem(s.tabs, 1, 0, false).
-		AddItem(s.table, 0, 1, true).AddItem(keys, 1, 0, false)
+		AddItem(s.table, 0, 1, true).AddItem(s.keys, 1, 0, false)
 	s.app.SetRoot(rows, true).SetInputCapture(s.key)
 	s.draw()
 	return s
@@ -150,12 +152,13 @@ func (s *topScreen) draw() {
 		}
 		tabs += string(rune('1'+i)) + " " + subject + "  "
 	}
+	s.tabs.SetText(strings.TrimSpace(tabs))
 	columns := topColumns(s.view.subject)
-	order := ""
+	order := "reverse"
 	if s.view.reverse {
-		order = ", reversed"
+		order = "reversed"
 	}
-	s.tabs.SetText(tabs + "by " + columns[s.view.column].name + order)
+	s.keys.SetText(fmt.Sprintf(topKeys, columns[s.view.column].name, order))
 	s.table.Clear()
 	for i, c := range columns {
 		s.table.SetCell(0, i, topCell(columns, i, c.head).SetAttributes(tcell.AttrBold))

@@ -3,12 +3,13 @@
 package mounts
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,10 +28,32 @@ const (
 // kindOfLimit is where a limit is set, and what a program hears that meets it.
 type kindOfLimit struct {
 	name  string
+	where place
 	errno syscall.Errno
-	// set sets limits below which dir is: "bytes=4M", "regions=5".
+	// set sets limits below which dir is: "bytes=4M", "regions=5". Nil for those of a subject.
 	set func(t *testing.T, m *mount, dir, limit string)
-	as  uint32 // user and group who grow; 0 is root
+	// subject is whose limit it is, in .ctl/limits.
+	subject func(t *testing.T) string
+	other   bool // the limited user grows, and not root
+}
+
+// place is what a limit is about.
+type place uint8
+
+const (
+	ofMount place = iota
+	ofDirectory
+	ofOwners // users, groups, who are told by the region alone
+	ofMaker  // what the process that made a region is, or was in
+	ofLabels
+)
+
+// limitedUser is who has limits of users and groups here: in a mount of an ordinary user, he himself.
+func limitedUser() (uid, gid int) {
+	if os.Geteuid() != 0 {
+		return os.Geteuid(), os.Getegid()
+	}
+	return limitUser, limitGroup
 }
 
 // tell writes to a control file, and fails where that is refused.
@@ -54,34 +77,66 @@ func (m *mount) relative(t *testing.T, dir string) string {
 	return rel
 }
 
+func setOnDirectory(t *testing.T, m *mount, dir, limit string) {
+	m.tell(t, "limits", "directory "+m.relative(t, dir)+" "+limit)
+}
+
 var kindsOfLimit = []kindOfLimit{
-	{name: "mount", errno: syscall.ENOSPC, set: func(t *testing.T, m *mount, _, limit string) {
+	{name: "mount", where: ofMount, errno: syscall.ENOSPC, set: func(t *testing.T, m *mount, _, limit string) {
 		if bytes, ok := strings.CutPrefix(limit, "bytes="); ok {
 			m.tell(t, "config", "size="+bytes)
 			return
 		}
 		m.tell(t, "limits", "mount "+limit)
 	}},
-	{name: "directory", errno: syscall.EDQUOT, set: func(t *testing.T, m *mount, dir, limit string) {
-		m.tell(t, "limits", "directory "+m.relative(t, dir)+" "+limit)
-	}},
-	{name: "xattr", errno: syscall.EDQUOT, set: func(t *testing.T, m *mount, dir, limit string) {
+	{name: "directory", where: ofDirectory, errno: syscall.EDQUOT, set: setOnDirectory},
+	{name: "xattr", where: ofDirectory, errno: syscall.EDQUOT, set: func(t *testing.T, m *mount, dir, limit string) {
 		if err := unix.Setxattr(dir, "user.shmfs.limit", []byte(limit), 0); err != nil {
 			t.Fatal(err)
 		}
 	}},
-	{name: "directory above", errno: syscall.EDQUOT, set: func(t *testing.T, m *mount, dir, limit string) {
-		m.tell(t, "limits", "directory "+m.relative(t, filepath.Dir(dir))+" "+limit)
+	{name: "directory above", where: ofDirectory, errno: syscall.EDQUOT, set: func(t *testing.T, m *mount, dir, limit string) {
+		setOnDirectory(t, m, filepath.Dir(dir), limit)
 	}},
-	{name: "user", errno: syscall.EDQUOT, as: limitUser, set: func(t *testing.T, m *mount, _, limit string) {
-		m.tell(t, "limits", fmt.Sprintf("user %d %s", limitUser, limit))
+	{name: "user", where: ofOwners, errno: syscall.EDQUOT, other: true, subject: func(*testing.T) string {
+		uid, _ := limitedUser()
+		return fmt.Sprint("user ", uid)
 	}},
-	{name: "group", errno: syscall.EDQUOT, as: limitUser, set: func(t *testing.T, m *mount, _, limit string) {
-		m.tell(t, "limits", fmt.Sprintf("group %d %s", limitGroup, limit))
+	{name: "group", where: ofOwners, errno: syscall.EDQUOT, other: true, subject: func(*testing.T) string {
+		_, gid := limitedUser()
+		return fmt.Sprint("group ", gid)
 	}},
-	{name: "every user", errno: syscall.EDQUOT, as: limitUser, set: func(t *testing.T, m *mount, _, limit string) {
+	{name: "every user", where: ofOwners, errno: syscall.EDQUOT, other: true, set: func(t *testing.T, m *mount, _, limit string) {
 		m.tell(t, "config", "user_limit="+limit)
 	}},
+	{name: "owner", where: ofMaker, errno: syscall.EDQUOT, subject: func(*testing.T) string { return fmt.Sprint("owner ", os.Getpid()) }},
+	{name: "cgroup", where: ofMaker, errno: syscall.EDQUOT, subject: func(t *testing.T) string { return "cgroup " + strconv.Quote(ownCgroup(t)) }},
+	{name: "label", where: ofLabels, errno: syscall.EDQUOT, subject: func(*testing.T) string { return "label " + limitedLabel }},
+}
+
+const limitedLabel = "job=limited"
+
+// ownCgroup is the one that memory of this process is counted in: of v1's memory controller, or else of v2.
+func ownCgroup(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unified := ""
+	for line := range strings.Lines(string(b)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) == 3 && slices.Contains(strings.Split(parts[1], ","), "memory") {
+			return parts[2]
+		}
+		if len(parts) == 3 && parts[0] == "0" {
+			unified = parts[2]
+		}
+	}
+	if unified == "" {
+		t.Skip("no memory is counted in cgroups here")
+	}
+	return unified
 }
 
 // Whoever is refused hears who holds the most of what is full.
@@ -120,142 +175,9 @@ func TestRefusalsNameWhoHoldsTheMost(t *testing.T) {
 	}
 }
 
-// wayToGrow makes a region reach to size, and answers what it was told.
-type wayToGrow struct {
-	name string
-	grow func(dir string, size int64) error
-}
-
-func withFile(dir string, flags int, f func(fd int) error) error {
-	fd, err := unix.Open(filepath.Join(dir, "f"), flags|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return f(fd)
-}
-
-// Descriptors are for writing only: in the cached way a region that may be mapped for writing counts twice for the mount.
-var waysToGrow = []wayToGrow{
-	{"ftruncate", func(dir string, size int64) error {
-		return withFile(dir, unix.O_WRONLY, func(fd int) error { return unix.Ftruncate(fd, size) })
-	}},
-	{"truncate", func(dir string, size int64) error {
-		if err := withFile(dir, unix.O_WRONLY, func(int) error { return nil }); err != nil {
-			return err
-		}
-		return unix.Truncate(filepath.Join(dir, "f"), size)
-	}},
-	{"fallocate", func(dir string, size int64) error {
-		return withFile(dir, unix.O_WRONLY, func(fd int) error { return unix.Fallocate(fd, 0, 0, size) })
-	}},
-	{"fallocate past the end", func(dir string, size int64) error {
-		return withFile(dir, unix.O_WRONLY, func(fd int) error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size) })
-	}},
-	{"write", func(dir string, size int64) error {
-		return withFile(dir, unix.O_WRONLY, func(fd int) error { return writeAll(fd, size) })
-	}},
-	{"append", func(dir string, size int64) error {
-		return withFile(dir, unix.O_WRONLY|unix.O_APPEND, func(fd int) error { return writeAll(fd, size) })
-	}},
-	{"a byte at the end", func(dir string, size int64) error {
-		return withFile(dir, unix.O_WRONLY, func(fd int) error {
-			_, err := unix.Pwrite(fd, []byte{1}, size-1)
-			return err
-		})
-	}},
-	{"copy_file_range", copyGrow},
-	{"O_TMPFILE", func(dir string, size int64) error {
-		fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		return unix.Ftruncate(fd, size)
-	}},
-	{"an unlinked region", func(dir string, size int64) error {
-		return withFile(dir, unix.O_WRONLY, func(fd int) error {
-			if err := unix.Unlink(filepath.Join(dir, "f")); err != nil {
-				return err
-			}
-			return unix.Ftruncate(fd, size)
-		})
-	}},
-	{"rename", func(dir string, size int64) error { return grownElsewhere(dir, size, unix.Rename) }},
-	{"link", func(dir string, size int64) error { return grownElsewhere(dir, size, unix.Link) }},
-	{"rename of a directory", func(dir string, size int64) error {
-		return grownElsewhere(dir, size, func(from, to string) error {
-			sub := filepath.Join(filepath.Dir(from), "sub")
-			if err := errors.Join(unix.Mkdir(sub, 0o755), unix.Rename(from, filepath.Join(sub, "x"))); err != nil {
-				return err
-			}
-			return unix.Rename(sub, to)
-		})
-	}},
-}
-
-// comesFromElsewhere are those that bring a region in: what is the mount's, or the owner's, is so wherever it stands.
-func (w wayToGrow) comesFromElsewhere() bool {
-	return strings.HasPrefix(w.name, "rename") || w.name == "link"
-}
-
-// writeAll writes size bytes, from the end of what is there on if it appends.
-func writeAll(fd int, size int64) error {
-	block := bytes.Repeat([]byte("x"), 300_000)
-	for done := int64(0); done < size; {
-		n, err := unix.Write(fd, block[:min(size-done, int64(len(block)))])
-		if err != nil {
-			return err
-		}
-		done += int64(n)
-	}
-	return nil
-}
-
-// copyGrow copies from a region that is outside of every limit but the mount's: from a memory file.
-func copyGrow(dir string, size int64) error {
-	return withFile(dir, unix.O_WRONLY, func(fd int) error {
-		if err := unix.Ftruncate(fd, size/2); err != nil {
-			return err
-		}
-		source, err := unix.Open(filepath.Join(dir, "f"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(source)
-		from, to := int64(0), size/2
-		for to < size {
-			n, err := unix.CopyFileRange(source, &from, fd, &to, int(min(size-to, size/2)), 0)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				return errors.New("nothing was copied")
-			}
-			from = 0
-		}
-		return nil
-	})
-}
-
-// grownElsewhere makes a region beside the limited directories, and moves it in.
-func grownElsewhere(dir string, size int64, move func(from, to string) error) error {
-	outside := filepath.Join(filepath.Dir(filepath.Dir(dir)), "outside")
-	from := filepath.Join(outside, "f")
-	fd, err := unix.Open(from, unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o644)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	if err := unix.Ftruncate(fd, size); err != nil {
-		return err
-	}
-	return move(from, filepath.Join(dir, "f"))
-}
-
 // actAs runs f as another user. The thread is not used again.
 func actAs(id uint32, f func() error) error {
-	if id == 0 {
+	if id == 0 || os.Geteuid() != 0 { // who is not root has nobody else to act as
 		return f()
 	}
 	done := make(chan error)
@@ -269,21 +191,35 @@ func actAs(id uint32, f func() error) error {
 }
 
 // Every way of growing meets every kind of limit: what fits is granted, a byte more is refused with the right errno, and
-// the reason is told.
+// the reason is told. An ordinary user's mount follows in TestLimitsForAnOrdinaryUser.
 func TestLimitsHoldWhateverGrows(t *testing.T) {
 	for _, io := range []string{"auto", "cached"} {
 		t.Run(io, func(t *testing.T) {
 			m := serve(t, "--io="+io, "--size=1G", "--huge=never", "--mode=1777")
 			makeReachable(t, m.dir)
-			for _, k := range kindsOfLimit {
-				t.Run(k.name, func(t *testing.T) {
-					for _, w := range waysToGrow {
-						if w.comesFromElsewhere() && k.name != "directory" && k.name != "directory above" && k.name != "xattr" {
-							continue
-						}
-						t.Run(w.name, func(t *testing.T) { limitHolds(t, m, k, w) })
-					}
-				})
+			limitsHold(t, m, kindsOfLimit...)
+		})
+	}
+}
+
+func TestLimitsForAnOrdinaryUser(t *testing.T) { runAsNobody(t, "TestLimitsAsNobody") }
+
+// An ordinary user's arena is a directory of a tmpfs that others fill, too, and has no size.
+func TestLimitsAsNobody(t *testing.T) {
+	dir := os.Getenv(asNobody)
+	if dir == "" {
+		t.Skip("run by TestLimitsForAnOrdinaryUser")
+	}
+	limitsHold(t, serveAt(t, dir, nil, "--huge=never"), kindsOfLimit[1:]...)
+}
+
+func limitsHold(t *testing.T, m *mount, kinds ...kindOfLimit) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			for _, w := range waysToGrow {
+				if slices.Contains(w.where, k.where) {
+					t.Run(w.name, func(t *testing.T) { limitHolds(t, m, k, w) })
+				}
 			}
 		})
 	}
@@ -303,50 +239,74 @@ func underLimit(t *testing.T, m *mount, k kindOfLimit, limit string) string {
 		if err := errors.Join(os.RemoveAll(top), os.RemoveAll(outside)); err != nil {
 			t.Error(err)
 		}
-		m.tell(t, "config", "size=1G")
+		if k.where == ofMount {
+			m.tell(t, "config", "size=1G")
+		}
 		m.tell(t, "config", "user_limit=max")
-		for _, subject := range []string{"mount", fmt.Sprint("user ", limitUser), fmt.Sprint("group ", limitGroup)} {
-			m.tell(t, "limits", subject+" regions=max")
-			m.tell(t, "limits", subject+" largest=max")
-			if subject != "mount" {
-				m.tell(t, "limits", subject+" bytes=max")
-			}
+		m.tell(t, "limits", "mount regions=max")
+		if k.subject != nil {
+			m.tell(t, "limits", k.subject(t)+" bytes=max,regions=max")
 		}
 	})
-	k.set(t, m, dir, limit)
+	if k.where == ofLabels {
+		if err := unix.Setxattr(dir, "user.shmfs.labels", []byte(limitedLabel), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if k.subject != nil {
+		m.tell(t, "limits", k.subject(t)+" "+limit)
+	} else {
+		k.set(t, m, dir, limit)
+	}
 	return dir
 }
 
 func limitHolds(t *testing.T, m *mount, k kindOfLimit, w wayToGrow) {
-	dir := underLimit(t, m, k, fmt.Sprintf("bytes=%d", limitedTo))
-	grow := func(size int64) error { return actAs(k.as, func() error { return w.grow(dir, size) }) }
-	clear := func() {
-		for _, d := range []string{dir, filepath.Join(m.dir, "outside")} {
-			entries, err := os.ReadDir(d)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range entries {
-				if err := os.RemoveAll(filepath.Join(d, e.Name())); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
+	if w.byRoot && os.Geteuid() != 0 {
+		t.Skip("only root gives a region to somebody else")
 	}
-	if err := grow(limitedTo); err != nil {
+	dir := underLimit(t, m, k, fmt.Sprintf("bytes=%d", limitedTo))
+	grow := func(size int64) error {
+		if k.other && !w.byRoot {
+			return actAs(limitUser, func() error { return w.grow(dir, size) })
+		}
+		return w.grow(dir, size)
+	}
+	if err := grow(limitedTo); errors.Is(err, syscall.EOPNOTSUPP) && os.Geteuid() != 0 {
+		t.Skip("not without privilege: ", err)
+	} else if err != nil {
 		t.Fatalf("up to the limit: %v\n%s", err, m.lastError(t))
 	}
-	clear()
+	m.empty(t, dir, filepath.Join(m.dir, "outside"))
 	if err := grow(limitedTo + 1); !errors.Is(err, k.errno) {
 		t.Fatalf("a byte more: got %v, want %v", err, k.errno)
 	}
 	if told := m.lastError(t); !strings.Contains(told, "promised") || !strings.Contains(told, "remedy=\"remove regions") {
 		t.Errorf("not told why: %s", told)
 	}
-	clear()
+	m.empty(t, dir, filepath.Join(m.dir, "outside"))
 	if err := grow(limitedTo); err != nil {
 		t.Errorf("again up to the limit: %v\n%s", err, m.lastError(t))
 	}
+	m.empty(t, dir, filepath.Join(m.dir, "outside"))
+}
+
+// empty removes all that is in directories of a mount that has nothing else, and waits until nothing is promised: the
+// server hears a moment later of what is closed.
+func (m *mount) empty(t *testing.T, dirs ...string) {
+	t.Helper()
+	for _, d := range dirs {
+		entries, err := os.ReadDir(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if err := os.RemoveAll(filepath.Join(d, e.Name())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	m.waitFor(t, "what was promised", func() bool { return m.number(t, "promised_bytes") == 0 })
 }
 
 func (m *mount) lastError(t *testing.T) string {
@@ -357,62 +317,4 @@ func (m *mount) lastError(t *testing.T) string {
 	}
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	return lines[len(lines)-1]
-}
-
-// Everything that makes a node meets the limits of numbers.
-func TestLimitsOfNumbers(t *testing.T) {
-	ways := []struct {
-		name string
-		node bool // no region: counts as node only
-		make func(dir, path string) error
-	}{
-		{"create", false, func(_, path string) error {
-			fd, err := unix.Open(path, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR, 0o644)
-			if err == nil {
-				unix.Close(fd)
-			}
-			return err
-		}},
-		{"mknod", false, func(_, path string) error { return unix.Mknod(path, unix.S_IFREG|0o644, 0) }},
-		{"mkdir", true, func(_, path string) error { return unix.Mkdir(path, 0o755) }},
-		{"symlink", true, func(_, path string) error { return unix.Symlink("to", path) }},
-		{"fifo", true, func(_, path string) error { return unix.Mkfifo(path, 0o644) }},
-		{"rename", false, func(dir, path string) error {
-			from := filepath.Join(filepath.Dir(filepath.Dir(dir)), "outside", filepath.Base(path))
-			return errors.Join(os.WriteFile(from, nil, 0o644), unix.Rename(from, path))
-		}},
-	}
-	m := serve(t, "--size=64M", "--mode=1777")
-	for _, k := range kindsOfLimit[:4] {
-		for _, w := range ways {
-			limit := "regions"
-			if w.node {
-				limit = "nodes"
-			}
-			if k.name == "mount" && (w.node || w.name == "rename") {
-				continue // inodes= is that limit; a rename brings nothing new
-			}
-			t.Run(k.name+"/"+w.name, func(t *testing.T) {
-				most := limitedAt
-				if w.node && k.name == "directory above" {
-					most-- // the directory below is one
-				}
-				dir := underLimit(t, m, k, fmt.Sprintf("%s=%d", limit, limitedAt))
-				for i := range most {
-					if err := w.make(dir, filepath.Join(dir, fmt.Sprint(i))); err != nil {
-						t.Fatalf("number %d: %v\n%s", i, err, m.lastError(t))
-					}
-				}
-				if err := w.make(dir, filepath.Join(dir, "more")); !errors.Is(err, k.errno) {
-					t.Errorf("one more: got %v, want %v", err, k.errno)
-				}
-				if err := os.RemoveAll(filepath.Join(dir, "0")); err != nil {
-					t.Fatal(err)
-				}
-				if err := w.make(dir, filepath.Join(dir, "again")); err != nil {
-					t.Errorf("in the place of another one: %v", err)
-				}
-			})
-		}
-	}
 }

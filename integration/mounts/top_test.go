@@ -162,7 +162,7 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 			if x.modes(t) == before || !strings.Contains(x.shown.String(), otherScreen) {
 				t.Error("the terminal was not taken over")
 			}
-			if _, err := x.keys.WriteString("6"); err != nil {
+			if _, err := x.keys.WriteString("8"); err != nil {
 				t.Fatal(err)
 			}
 			x.wait(t, "job/one")

@@ -131,7 +131,7 @@ func (b *Book) Found(n, dir Node, t Type, s Seen, o Owner, links uint32) (known 
 		b.several[f] = struct{}{}
 		var c changes
 		c.begin()
-		c.difference(&before, f)
+		c.step(&before, f.amount(), f)
 		b.count(&c)
 	}
 	return true

@@ -38,6 +38,7 @@ type Book struct {
 	gone       map[Node]struct{}  // what came to its end meanwhile
 	partial    map[*file]struct{} // of which not all names are found yet
 	sums       *sums              // nil: they are not written down
+	unwriting  bool               // nor just now
 	writer     uint64             // of the sums
 	passed     atomic.Bool        // crossed is not empty
 }
@@ -51,14 +52,14 @@ type account struct {
 	also     *account // where a directory is being moved to
 	settings Settings
 	used     Amount
-	found    Amount // while adopting: what of used is found
-	sum      *sum   // where used is written down; nil for nowhere
-	blank    bool   // while adopting: nobody has written down what it holds
-	peak     Amount // of Bytes and Regions
-	xattrs   int64  // bytes of a directory's own extended attributes
-	slack    int64  // reserved and not used in the directories below
-	own      int64  // what this one adds to its parent's slack
-	warned   bool   // above a soft limit
+	found    Amount                        // while adopting: what of used is found
+	sum      *sum                          // where used is written down; nil for nowhere
+	blank    bool                          // while adopting: nobody has written down what it holds
+	peak     Amount                        // of Bytes and Regions
+	xattrs   int64                         // bytes of a directory's own extended attributes
+	slack    int64                         // reserved and not used in the directories below
+	own      int64                         // what this one adds to its parent's slack
+	warned   struct{ bytes, regions bool } // above the soft limit
 	// forgotten says that it holds nothing, and is in no list.
 	forgotten bool
 	pace      pace

@@ -190,25 +190,6 @@ func TestAccountsOfProcessesEnd(t *testing.T) {
 	}
 }
 
-func TestSoftLimitIsToldOnce(t *testing.T) {
-	b := New(1, testRoot)
-	b.SetSettings(testRoot, Settings{Limits: Limits{SoftBytes: 10, SoftRegions: 3}}, false)
-	grow := func(size int64) {
-		b.Grow(2, size, size)
-		b.Settle(2, Seen{Size: size}, true)
-	}
-	place(t, b, 2, 0)
-	for _, x := range []struct {
-		size int64
-		told int
-	}{{10, 0}, {11, 1}, {20, 0}, {5, 0}, {12, 1}} {
-		grow(x.size)
-		if got := b.Crossings(); len(got) != x.told {
-			t.Errorf("at %d: told %+v", x.size, got)
-		}
-	}
-}
-
 func TestRoomOfNestedLimits(t *testing.T) {
 	b := New(1, testRoot)
 	b.SetSize(100, false)

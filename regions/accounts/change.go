@@ -90,26 +90,59 @@ func (b *Book) counts(f *file) []*account {
 	return s.list
 }
 
-// difference adds what differs when a file's accounts change from before to those that it has now.
-func (c *changes) difference(before *set, f *file) {
+// step adds what differs between what a file counted before, in the accounts of then, and what it counts now.
+func (c *changes) step(before *set, was Amount, f *file) {
 	var after set
 	after.begin()
 	after.of(f)
-	by := f.amount()
+	now, more := f.amount(), f.amount()
+	more.add(was.minus())
 	for _, a := range after.list {
-		if !before.has(a) {
-			c.add(a, by)
+		switch {
+		case !before.has(a):
+			c.add(a, now)
+		case more != Amount{}:
+			c.add(a, more)
 		}
 	}
 	for _, a := range before.list {
 		if !after.has(a) {
-			c.add(a, by.minus())
+			c.add(a, was.minus())
 		}
 	}
 }
 
+// become changes a file, and charges what differs by that: at once, so that nothing is seen to hold less, or more, in between.
+func (b *Book) become(f *file, force bool, change func()) *Exceeded {
+	var before set
+	before.begin()
+	before.of(f)
+	was := f.amount()
+	change()
+	var c changes
+	c.begin()
+	c.step(&before, was, f)
+	return b.apply(&c, force)
+}
+
 // apply does all changes, or none of them if one would exceed a limit.
 func (b *Book) apply(c *changes, force bool) *Exceeded {
+	b.prepare(c)
+	for i := range c.list {
+		b.change(c.list[i].account, c.list[i].by)
+	}
+	if !force {
+		if e := b.checkAll(c); e != nil {
+			b.undo(c)
+			return e
+		}
+	}
+	b.notedAll(c)
+	return nil
+}
+
+// prepare is called before changes.
+func (b *Book) prepare(c *changes) {
 	for i := range c.list {
 		if a := c.list[i].account; a.forgotten {
 			b.know(a)
@@ -117,21 +150,21 @@ func (b *Book) apply(c *changes, force bool) *Exceeded {
 		b.pacing(c.list[i].account)
 		c.list[i].before = c.list[i].account.committed()
 	}
+}
+
+func (b *Book) checkAll(c *changes) *Exceeded {
 	for i := range c.list {
-		b.change(c.list[i].account, c.list[i].by)
-	}
-	if !force {
-		for i := range c.list {
-			if e := b.check(&c.list[i]); e != nil {
-				b.undo(c)
-				return e
-			}
+		if e := b.check(&c.list[i]); e != nil {
+			return e
 		}
 	}
+	return nil
+}
+
+func (b *Book) notedAll(c *changes) {
 	for i := range c.list {
 		b.noted(c.list[i].account)
 	}
-	return nil
 }
 
 // undo takes changes back.
@@ -147,7 +180,7 @@ func (b *Book) change(a *account, by Amount) {
 	if b.adopting {
 		a.found.add(by)
 	}
-	if a.sum != nil {
+	if a.sum != nil && !b.unwriting {
 		a.sum.store(a)
 	}
 	if b.reserves > 0 {
@@ -214,22 +247,17 @@ func (b *Book) noted(a *account) {
 	a.peak.Regions = max(a.peak.Regions, a.used.Regions)
 	b.forgetEmpty(a)
 	l := &a.settings.Limits
-	switch {
-	case l.SoftBytes > 0 && a.used.Bytes > l.SoftBytes:
-		b.warn(a, Bytes, l.SoftBytes, a.used.Bytes)
-	case l.SoftRegions > 0 && a.used.Regions > l.SoftRegions:
-		b.warn(a, Regions, l.SoftRegions, a.used.Regions)
-	default:
-		a.warned = false
-	}
+	b.warn(a, Bytes, l.SoftBytes, a.used.Bytes, &a.warned.bytes)
+	b.warn(a, Regions, l.SoftRegions, a.used.Regions, &a.warned.regions)
 }
 
-func (b *Book) warn(a *account, what What, limit, used int64) {
-	if a.warned {
-		return
+// warn tells that a soft limit is passed: once, until it is not any more.
+func (b *Book) warn(a *account, what What, limit, used int64, warned *bool) {
+	passed := limit > 0 && used > limit
+	if passed && !*warned {
+		b.tell(Crossing{Kind: a.kind, ID: a.id, Name: a.name, What: what, Limit: limit, Used: used})
 	}
-	a.warned = true
-	b.tell(Crossing{Kind: a.kind, ID: a.id, Name: a.name, What: what, Limit: limit, Used: used})
+	*warned = passed
 }
 
 func (b *Book) tell(c Crossing) {

@@ -18,7 +18,8 @@
 // # Concurrency
 //
 // A [Book] has one lock, held for an update: a walk from a name to the root, some hundred nanoseconds. What grows is
-// charged before the memory is asked for, and given back if that fails. Directories are moved one at a time.
+// charged before the memory is asked for, and given back if that fails. Directories are moved one at a time. Where something
+// fits only into the place of something else ([Book.Rename]), the lock is held while who asks puts it there.
 //
-// The package does no input or output, reads no clock, and imports the standard library only.
+// The package itself does no input or output, reads no clock, and imports the standard library only.
 package accounts

@@ -106,13 +106,8 @@ func (c *Claim) Made(n Node, s Seen, o Owner) {
 	if f.nameless {
 		b.nameless[n] = f
 	}
-	if b.held[n] > 0 {
-		b.charge(f, f.amount().minus(), true)
-		f.twice = true
-		b.charge(f, f.amount(), true)
-	}
 	next := b.heirs(f, o)
-	b.reown(f, func() { f.owners = next }, true)
+	b.become(f, true, func() { f.owners, f.twice = next, b.held[n] > 0 })
 	b.update(n, f, s)
 }
 
@@ -140,14 +135,7 @@ func (b *Book) madeDirectory(c *Claim, n Node) {
 
 // addHome adds a name in a directory.
 func (b *Book) addHome(f *file, dir *account, force bool) *Exceeded {
-	var before set
-	before.begin()
-	before.of(f)
-	f.more = append(f.more, dir)
-	var c changes
-	c.begin()
-	c.difference(&before, f)
-	if e := b.apply(&c, force); e != nil {
+	if e := b.become(f, force, func() { f.more = append(f.more, dir) }); e != nil {
 		f.more = f.more[:len(f.more)-1]
 		return e
 	}
@@ -160,25 +148,23 @@ func (b *Book) dropHome(f *file, dir *account) {
 	if len(f.more) == 0 {
 		return
 	}
-	var before set
-	before.begin()
-	before.of(f)
+	b.become(f, true, func() { f.drop(dir) })
+	if len(f.more) == 0 {
+		delete(b.several, f)
+	}
+}
+
+// drop takes a name in a directory out of those that a file has.
+func (f *file) drop(dir *account) {
 	switch i := index(f.more, dir); {
 	case f.home == dir:
 		f.home, f.more = f.more[0], f.more[1:]
 	case i >= 0:
 		f.more = append(f.more[:i:i], f.more[i+1:]...)
-	default:
-		return
 	}
 	if len(f.more) == 0 {
 		f.more = nil
-		delete(b.several, f)
 	}
-	var c changes
-	c.begin()
-	c.difference(&before, f)
-	b.apply(&c, true)
 }
 
 func index(list []*account, a *account) int {
@@ -207,28 +193,61 @@ func (b *Book) Link(n, dir Node) (*Claim, *Exceeded) {
 			return nil, e
 		}
 	}
+	if f.nameless {
+		return b.linkFirst(n, f, to)
+	}
 	if e := b.addHome(f, to, false); e != nil {
 		return nil, e
 	}
 	c.undo = func() { b.dropHome(f, to) }
-	if f.nameless {
-		c.keep = func() { b.name(n, f, to) }
-	}
 	return c, nil
+}
+
+// linkFirst claims room for the first name of a region that has none: it counts as one more above that name, and for its
+// owners.
+func (b *Book) linkFirst(n Node, f *file, to *account) (*Claim, *Exceeded) {
+	var named, before set
+	named.begin()
+	named.above(to)
+	for _, a := range f.owners {
+		named.above(a)
+	}
+	before.begin()
+	before.of(f)
+	f.more = append(f.more, to)
+	var x changes
+	x.begin()
+	x.step(&before, f.amount(), f)
+	x.charge(named.list, Amount{Regions: 1})
+	if e := b.apply(&x, false); e != nil {
+		f.more = nil
+		return nil, e
+	}
+	end := func(change func()) {
+		var with set
+		with.begin()
+		with.of(f)
+		was := f.amount()
+		if b.nameless[n] == f { // it is still there
+			change()
+		}
+		var x changes
+		x.begin()
+		x.step(&with, was, f)
+		x.charge(named.list, Amount{Regions: -1})
+		b.apply(&x, true)
+	}
+	return &Claim{book: b, undo: func() { end(func() { f.more = nil }) }, keep: func() { end(func() { b.name(n, f, to) }) }}, nil
 }
 
 // name takes note of the first name of a region that had none.
 func (b *Book) name(n Node, f *file, dir *account) {
-	b.charge(f, f.amount().minus(), true)
-	f.nameless = false
 	if f.dying {
-		f.dying = false
 		b.dying--
 	}
 	delete(b.nameless, n)
+	f.nameless, f.dying = false, false
 	f.home, f.more = dir, nil
-	delete(b.several, f)
-	b.charge(f, f.amount(), true)
 }
 
 // Unlinked takes note that a name in a directory is gone. Left says whether there are others, held whether somebody
@@ -248,36 +267,49 @@ func (b *Book) Unlinked(n, dir Node, left, held bool) {
 	}
 }
 
+// unname takes the last name of a region away. Held says whether somebody has it all the same.
 func (b *Book) unname(n Node, f *file, held bool) {
-	if f.nameless {
+	if f.nameless && (held || f.dying) {
 		return
 	}
-	b.charge(f, f.amount().minus(), true)
-	f.nameless = true
-	f.more = nil
-	delete(b.several, f)
-	b.nameless[n] = f
-	b.charge(f, f.amount(), true)
+	b.become(f, true, func() { b.loseName(f, held) })
+	b.lostName(n, f)
+}
+
+// loseName makes a region one without a name. If nobody holds it, it counts for the mount only: it is about to go.
+func (b *Book) loseName(f *file, held bool) {
+	f.nameless, f.more = true, nil
 	if !held {
-		b.die(f)
+		f.owners, f.heirs = owners{}, nil
+		f.home = b.resting(f.home)
+		f.dying = true
 	}
 }
 
-// die lets a region count for the mount only. Not where it uses a reservation, which would count as unused before the
-// memory is there, or where holes count nothing: that goes on until it is freed.
-func (b *Book) die(f *file) {
+// lostName takes note of what loseName made of a region.
+func (b *Book) lostName(n Node, f *file) {
+	delete(b.several, f)
+	b.nameless[n] = f
 	if f.dying {
-		return
+		b.dying++
+		b.deaths++
 	}
-	b.charge(f, f.amount().minus(), true)
-	f.owners, f.heirs = owners{}, nil
-	if b.apart(f.home, b.root) == nil {
-		f.home = b.root
+}
+
+// resting answers where a region counts from which nobody has any more, until its memory is there: the mount. Not where it
+// uses a reservation, which would count as unused before that, or where holes count nothing: there it is the highest
+// directory that counts in the same way.
+func (b *Book) resting(home *account) *account {
+	if b.apart(home, b.root) == nil {
+		return b.root
 	}
-	f.dying = true
-	b.dying++
-	b.deaths++
-	b.charge(f, f.amount(), true)
+	at := home
+	for a := home.parent; a != nil; a = a.parent {
+		if b.apart(home, a) == nil {
+			at = a
+		}
+	}
+	return at
 }
 
 // Freed takes note that the memory of a region without a name is given back.
@@ -290,8 +322,12 @@ func (b *Book) Freed(n Node) {
 }
 
 func (b *Book) free(n Node, f *file) {
-	b.charge(f, f.amount().minus(), true)
-	f.heirs = nil
+	b.become(f, true, f.leaveAll)
+	b.lostFile(n, f)
+}
+
+// lostFile takes note that there is a file no more.
+func (b *Book) lostFile(n Node, f *file) {
 	if f.dying {
 		b.dying--
 	}
@@ -302,6 +338,9 @@ func (b *Book) free(n Node, f *file) {
 	b.setUnasked(n, 0)
 	b.ended(n)
 }
+
+// leaveAll takes a file out of all accounts.
+func (f *file) leaveAll() { f.home, f.more, f.owners, f.heirs = nil, nil, owners{}, nil }
 
 // ended sees to it that a walk that met a node before its end does not bring it back.
 func (b *Book) ended(n Node) {
@@ -318,19 +357,27 @@ func (b *Book) DirectoryRemoved(n Node) {
 	if a == nil || a == b.root {
 		return
 	}
-	delete(b.dirs, n)
-	b.ended(n)
-	b.countOver(a, -1)
-	if a.settings.Reserve > 0 {
-		b.reserves--
-	}
-	a.settings.Reserve = 0
-	a.refresh()
-	b.unwritten(a)
+	reserved := a.settings.Reserve > 0
+	a.reserveAnew(0)
 	var c changes
 	c.begin()
-	c.addAbove(a.parent, Amount{Bytes: -a.xattrs, Directories: -1, Nodes: -1})
+	c.addAbove(a.parent, a.itself().minus())
 	b.apply(&c, true)
+	b.lostDirectory(n, a, reserved)
+}
+
+// itself is what a directory counts above it, beside what is in it.
+func (a *account) itself() Amount { return Amount{Bytes: a.xattrs, Directories: 1, Nodes: 1} }
+
+// lostDirectory takes note that there is a directory no more.
+func (b *Book) lostDirectory(n Node, a *account, reserved bool) {
+	delete(b.dirs, n)
+	b.ended(n)
+	if reserved {
+		b.reserves--
+	}
+	b.countOver(a, -1)
+	b.unwritten(a)
 }
 
 // IsNameless reports whether a node is a region without a name.
@@ -374,13 +421,16 @@ func (b *Book) Chown(n Node, o Owner) (*Claim, *Exceeded) {
 	if next == f.owners {
 		return c, nil
 	}
-	if e := b.reown(f, func() { f.heirs = &next }, false); e != nil {
+	if e := b.largerThanAllowed(f, &next); e != nil {
+		return nil, e
+	}
+	if e := b.become(f, false, func() { f.heirs = &next }); e != nil {
 		f.heirs = nil
 		return nil, e
 	}
 	end := func(these owners) {
 		if f.heirs == &next { // it is still there
-			b.reown(f, func() { f.owners, f.heirs = these, nil }, true)
+			b.become(f, true, func() { f.owners, f.heirs = these, nil })
 		}
 	}
 	c.keep = func() { end(next) }
@@ -391,14 +441,12 @@ func (b *Book) Chown(n Node, o Owner) (*Claim, *Exceeded) {
 // heirs answers the accounts of a file's owners as they shall be; what o does not tell is as it was.
 func (b *Book) heirs(f *file, o Owner) owners { return b.owners(o, f.owners) }
 
-// reown changes to whom a file belongs.
-func (b *Book) reown(f *file, change func(), force bool) *Exceeded {
-	var before set
-	before.begin()
-	before.of(f)
-	change()
-	var c changes
-	c.begin()
-	c.difference(&before, f)
-	return b.apply(&c, force)
+// largerThanAllowed asks whether a region is larger than one may be for owners that are to come.
+func (b *Book) largerThanAllowed(f *file, next *owners) *Exceeded {
+	for _, a := range next {
+		if e := b.tooLarge(f, a); e != nil {
+			return e
+		}
+	}
+	return nil
 }

@@ -26,12 +26,16 @@ func (b *Book) overcommitted(a *account) bool {
 	return b.over
 }
 
-// tooLarge asks whether a region is larger than one may be, there and in the directories above.
+// tooLarge asks whether a region is larger than one may be in an account and in those above, as far as it does not count in
+// them already.
 func (b *Book) tooLarge(f *file, at *account) *Exceeded {
 	if !f.region {
 		return nil
 	}
-	for ; at != nil; at = at.parent {
+	var in set
+	in.begin()
+	in.of(f)
+	for ; at != nil && !in.has(at); at = at.parent {
 		if e := at.tooLarge(f.size, f.size); e != nil {
 			return e
 		}
@@ -275,11 +279,7 @@ func (b *Book) Hold(n Node, more int32) {
 	if f == nil || f.twice == (held > 0) {
 		return
 	}
-	before := f.amount()
-	f.twice = held > 0
-	by := f.amount()
-	by.add(before.minus())
-	b.charge(f, by, true)
+	b.become(f, true, func() { f.twice = held > 0 })
 }
 
 func (b *Book) update(n Node, f *file, s Seen) {

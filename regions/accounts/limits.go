@@ -39,14 +39,12 @@ func (b *Book) reserve(a *account, bytes int64, force bool) *Exceeded {
 			return &Exceeded{Kind: a.kind, ID: a.id, What: Apart}
 		}
 	}
-	a.settings.Reserve = bytes
-	a.refresh()
+	a.reserveAnew(bytes)
 	for p := a.parent; p != nil && bytes > old && !force; p = p.parent {
 		if l := p.settings.Bytes; l > 0 && p.committed() > l {
 			e := &Exceeded{Kind: p.kind, ID: p.id, What: Bytes, Limit: l, Kept: p.slack, Asked: bytes - old}
 			e.Used = p.committed()
-			a.settings.Reserve = old
-			a.refresh()
+			a.reserveAnew(old)
 			e.Used, e.Kept = p.committed(), p.slack
 			return e
 		}
@@ -58,6 +56,11 @@ func (b *Book) reserve(a *account, bytes int64, force bool) *Exceeded {
 		b.reserves--
 	}
 	return nil
+}
+
+func (a *account) reserveAnew(bytes int64) {
+	a.settings.Reserve = bytes
+	a.refresh()
 }
 
 // straddles reports whether a file has names below a directory and others that are not.

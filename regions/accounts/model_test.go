@@ -177,7 +177,7 @@ func (w *walk) fail(format string, args ...any) {
 }
 
 func (w *walk) step() {
-	switch w.r.IntN(14) {
+	switch w.r.IntN(16) {
 	case 0:
 		w.mkdir()
 	case 1, 2:
@@ -198,6 +198,10 @@ func (w *walk) step() {
 		w.freed()
 	case 12, 13:
 		w.restart()
+	case 14:
+		w.renameOver()
+	case 15:
+		w.renameDirOver()
 	}
 }
 
@@ -282,17 +286,7 @@ func (w *walk) unlink() {
 	held := w.r.IntN(2) == 0
 	w.b.Unlinked(n, dir, len(f.homes) > 1, held)
 	w.log = append(w.log, fmt.Sprintf("unlink %d in %d held %t", n, dir, held))
-	switch {
-	case len(f.homes) > 1:
-		f.homes = append(f.homes[:i:i], f.homes[i+1:]...)
-	case held:
-		f.alive = true
-	default:
-		f.dying = true
-		if !w.m.apart(dir, testRoot) {
-			f.homes = []Node{testRoot}
-		}
-	}
+	w.m.lose(f, i, held)
 }
 
 func (w *walk) freed() bool {
@@ -305,49 +299,6 @@ func (w *walk) freed() bool {
 		}
 	}
 	return false
-}
-
-func (w *walk) rename() {
-	n, f := w.file()
-	if f == nil {
-		return
-	}
-	i, to, old := w.r.IntN(len(f.homes)), w.dir(), f.homes
-	from := old[i]
-	// While it is on its way it counts in both.
-	fits := from == to || !w.m.apart(from, to) &&
-		w.m.fits(func() { f.homes = append(old[:len(old):len(old)], to) }, func() {})
-	f.homes = old
-	c, e := w.b.Move(n, from, to, Region)
-	if !w.agree(fmt.Sprintf("rename %d from %d to %d", n, from, to), fits, nil, e) {
-		return
-	}
-	if w.r.IntN(4) == 0 {
-		c.Undo()
-		return
-	}
-	c.Keep()
-	f.homes = append(old[:i:i], old[i+1:]...)
-	f.homes = append(f.homes, to)
-}
-
-func (w *walk) moveDir() {
-	d, to := w.dir(), w.dir()
-	if d == testRoot || w.m.under(to, d) || w.unfound != nil {
-		return
-	}
-	from := w.m.parents[d]
-	c, e := w.b.Move(d, 0, to, Directory)
-	fits := from == to || !w.m.apart(from, to) && !w.reservedBelow(d) && w.m.fits(func() { w.m.parents[d] = to }, func() { w.m.parents[d] = from })
-	if !w.agree(fmt.Sprintf("move directory %d from %d to %d", d, from, to), fits, nil, e) {
-		return
-	}
-	if w.r.IntN(4) == 0 {
-		c.Undo()
-		w.m.parents[d] = from
-		return
-	}
-	c.Keep()
 }
 
 // apart answers whether only one of two directories counts in some reservation.
