@@ -118,7 +118,7 @@ func (b *Book) Found(n, dir Node, t Type, s Seen, o Owner, links uint32) (known 
 	}
 	switch {
 	case f == nil:
-		f = b.enter(n, &file{home: b.directory(dir), region: t == Region, owners: b.owners(o, owners{})}, s)
+		f = b.enter(n, &file{home: b.directory(dir), region: t == Region, owners: b.owners(o, &nobody)}, s)
 		if links > 1 {
 			f.partial = true
 			b.partial[f] = struct{}{}
@@ -127,7 +127,7 @@ func (b *Book) Found(n, dir Node, t Type, s Seen, o Owner, links uint32) (known 
 		var before set
 		before.begin()
 		before.of(f)
-		f.more = append(f.more, b.directory(dir))
+		f.setMore(append(f.rare().more, b.directory(dir)))
 		b.several[f] = struct{}{}
 		var c changes
 		c.begin()
@@ -145,14 +145,15 @@ func (b *Book) FoundNameless(n, home Node, s Seen, o Owner) {
 	if _, gone := b.gone[n]; gone || b.files[n] != nil {
 		return
 	}
-	b.nameless[n] = b.enter(n, &file{home: b.directory(home), region: true, nameless: true, owners: b.owners(o, owners{})}, s)
+	b.nameless[n] = b.enter(n, &file{home: b.directory(home), region: true, nameless: true, owners: b.owners(o, &nobody)}, s)
 }
 
 // enter takes in a file that is there.
 func (b *Book) enter(n Node, f *file, s Seen) *file {
-	f.size, f.resident, f.xattrs, f.beyond = s.Size, s.Resident, s.Xattrs, s.Beyond
+	f.size, f.resident = s.Size, s.Resident
+	f.setRare(rare{beyond: s.Beyond, xattrs: s.Xattrs})
 	if s.Resident > roundUp(s.Size, b.unit) {
-		f.beyond = max(f.beyond, s.Resident) // whoever allocated it
+		f.setBeyond(max(s.Beyond, s.Resident)) // whoever allocated it
 	}
 	f.twice = b.held[n] > 0
 	f.promised = b.countable(f, b.promise(f))

@@ -32,6 +32,7 @@ type Book struct {
 	unasked    map[Node]int64 // what regions grew by without asking where the mount had no room
 	unaskedSum int64
 	slots      slots
+	lately     lately
 	scratch    scratch
 	crossed    []Crossing
 	adopting   bool               // what was there before is being found
@@ -66,24 +67,71 @@ type account struct {
 }
 
 // file is any node but a directory.
+// There is one for each: what few have stands elsewhere, and what many have in common is there once.
 type file struct {
 	size     int64 // last known
 	promised int64
-	beyond   int64 // end of what was allocated past the size
 	resident int64
-	xattrs   int64      // bytes of extended attributes
-	home     *account   // directory of a name; of a region without one, where it was last
-	more     []*account // of its further names
-	owners   owners
-	heirs    *owners // who are becoming its owners; nil for nobody
+	home     *account // directory of a name; of a region without one, where it was last
+	owners   *owners  // does not change
+	has      *rare    // nil for nothing
 	region   bool
 	nameless bool
 	dying    bool
 	twice    bool // somebody may have it in memory a second time
 	partial  bool
+	overlap  bool   // there were two changes of the size at once
 	pending  int32  // changes of the size that are not yet settled
-	overlap  bool   // two of them at once
 	seq      uint32 // counts changes of the size
+}
+
+// rare is what few files have.
+type rare struct {
+	beyond int64      // end of what was allocated past the size
+	xattrs int64      // bytes of extended attributes
+	more   []*account // directories of its further names
+	heirs  *owners    // who are becoming its owners; nil for nobody
+}
+
+// rare answers what a file has.
+func (f *file) rare() rare {
+	if f.has == nil {
+		return rare{}
+	}
+	return *f.has
+}
+
+// setRare sets all of it. What a copy of the file has stays as it was.
+func (f *file) setRare(r rare) {
+	if f.has = nil; r.beyond != 0 || r.xattrs != 0 || r.more != nil || r.heirs != nil {
+		own := r
+		f.has = &own
+	}
+}
+
+// setMore says in which directories a file has further names.
+func (f *file) setMore(more []*account) {
+	r := f.rare()
+	r.more = more
+	f.setRare(r)
+}
+
+func (f *file) setHeirs(heirs *owners) {
+	r := f.rare()
+	r.heirs = heirs
+	f.setRare(r)
+}
+
+func (f *file) setBeyond(end int64) {
+	r := f.rare()
+	r.beyond = end
+	f.setRare(r)
+}
+
+func (f *file) setXattrs(bytes int64) {
+	r := f.rare()
+	r.xattrs = bytes
+	f.setRare(r)
 }
 
 // Crossing is a soft limit that was passed, or a limit that will be reached soon.
@@ -131,13 +179,14 @@ func (b *Book) directory(n Node) *account {
 }
 
 func (f *file) amount() Amount {
-	x := Amount{Bytes: f.promised + f.xattrs, Resident: f.resident, Nodes: 1}
+	xattrs := f.rare().xattrs
+	x := Amount{Bytes: f.promised + xattrs, Resident: f.resident, Nodes: 1}
 	if f.twice {
 		x.Copies = f.promised
 	}
 	switch {
 	case f.nameless:
-		x.Unlinked = f.promised + f.xattrs
+		x.Unlinked = f.promised + xattrs
 	case f.region:
 		x.Regions, x.Size = 1, f.size
 	}

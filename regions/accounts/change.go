@@ -55,16 +55,17 @@ func (s *set) above(a *account) {
 // of adds all accounts that a file counts in.
 func (s *set) of(f *file) {
 	s.above(f.home)
-	for _, a := range f.more {
+	for _, a := range f.rare().more {
 		s.above(a)
 	}
 	for _, a := range f.owners {
 		s.above(a)
 	}
-	if f.heirs == nil {
+	heirs := f.rare().heirs
+	if heirs == nil {
 		return
 	}
-	for _, a := range f.heirs {
+	for _, a := range heirs {
 		s.above(a)
 	}
 }

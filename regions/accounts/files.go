@@ -1,5 +1,7 @@
 package accounts
 
+import "slices"
+
 // New is a node that is to be made.
 type NewNode struct {
 	Type  Type
@@ -48,7 +50,7 @@ func (b *Book) Make(dir Node, n NewNode) (*Claim, *Exceeded) {
 		return c, b.claimDirectory(c, parent, false)
 	}
 	f := &file{home: parent, region: n.Type == Region, nameless: !n.Named, promised: n.Bytes, resident: n.Bytes,
-		owners: b.owners(n.Owner, owners{})}
+		owners: b.owners(n.Owner, &nobody)}
 	c.node = f
 	if e := b.charge(f, f.amount(), false); e != nil {
 		return nil, e
@@ -114,7 +116,7 @@ func (c *Claim) Made(n Node, s Seen, o Owner) {
 // Came takes note of a node that was made without a claim.
 func (b *Book) Came(n, dir Node, t Type, s Seen, o Owner) {
 	b.mu.Lock()
-	f := &file{home: b.directory(dir), region: t == Region, owners: b.owners(o, owners{})}
+	f := &file{home: b.directory(dir), region: t == Region, owners: b.owners(o, &nobody)}
 	b.charge(f, f.amount(), true)
 	b.mu.Unlock()
 	(&Claim{book: b, node: f}).Made(n, s, o)
@@ -135,8 +137,9 @@ func (b *Book) madeDirectory(c *Claim, n Node) {
 
 // addHome adds a name in a directory.
 func (b *Book) addHome(f *file, dir *account, force bool) *Exceeded {
-	if e := b.become(f, force, func() { f.more = append(f.more, dir) }); e != nil {
-		f.more = f.more[:len(f.more)-1]
+	more := f.rare().more
+	if e := b.become(f, force, func() { f.setMore(append(more[:len(more):len(more)], dir)) }); e != nil {
+		f.setMore(more)
 		return e
 	}
 	b.several[f] = struct{}{}
@@ -145,26 +148,28 @@ func (b *Book) addHome(f *file, dir *account, force bool) *Exceeded {
 
 // dropHome takes a name in a directory away, which is not the last one.
 func (b *Book) dropHome(f *file, dir *account) {
-	if len(f.more) == 0 {
+	if len(f.rare().more) == 0 {
 		return
 	}
 	b.become(f, true, func() { f.drop(dir) })
-	if len(f.more) == 0 {
+	if len(f.rare().more) == 0 {
 		delete(b.several, f)
 	}
 }
 
 // drop takes a name in a directory out of those that a file has.
 func (f *file) drop(dir *account) {
-	switch i := index(f.more, dir); {
+	more := f.rare().more
+	switch i := index(more, dir); {
 	case f.home == dir:
-		f.home, f.more = f.more[0], f.more[1:]
+		f.home, more = more[0], more[1:]
 	case i >= 0:
-		f.more = append(f.more[:i:i], f.more[i+1:]...)
+		more = append(more[:i:i], more[i+1:]...)
 	}
-	if len(f.more) == 0 {
-		f.more = nil
+	if len(more) == 0 {
+		more = nil
 	}
+	f.setMore(more)
 }
 
 func index(list []*account, a *account) int {
@@ -188,7 +193,7 @@ func (b *Book) Link(n, dir Node) (*Claim, *Exceeded) {
 	if e := b.tooLarge(f, to); e != nil {
 		return nil, e
 	}
-	for _, home := range append(f.more[:len(f.more):len(f.more)], f.home) {
+	for _, home := range append(slices.Clone(f.rare().more), f.home) {
 		if e := b.apart(home, to); e != nil {
 			return nil, e
 		}
@@ -214,13 +219,13 @@ func (b *Book) linkFirst(n Node, f *file, to *account) (*Claim, *Exceeded) {
 	}
 	before.begin()
 	before.of(f)
-	f.more = append(f.more, to)
+	f.setMore([]*account{to})
 	var x changes
 	x.begin()
 	x.step(&before, f.amount(), f)
 	x.charge(named.list, Amount{Regions: 1})
 	if e := b.apply(&x, false); e != nil {
-		f.more = nil
+		f.setMore(nil)
 		return nil, e
 	}
 	end := func(change func()) {
@@ -237,7 +242,7 @@ func (b *Book) linkFirst(n Node, f *file, to *account) (*Claim, *Exceeded) {
 		x.charge(named.list, Amount{Regions: -1})
 		b.apply(&x, true)
 	}
-	return &Claim{book: b, undo: func() { end(func() { f.more = nil }) }, keep: func() { end(func() { b.name(n, f, to) }) }}, nil
+	return &Claim{book: b, undo: func() { end(func() { f.setMore(nil) }) }, keep: func() { end(func() { b.name(n, f, to) }) }}, nil
 }
 
 // name takes note of the first name of a region that had none.
@@ -247,7 +252,8 @@ func (b *Book) name(n Node, f *file, dir *account) {
 	}
 	delete(b.nameless, n)
 	f.nameless, f.dying = false, false
-	f.home, f.more = dir, nil
+	f.home = dir
+	f.setMore(nil)
 }
 
 // Unlinked takes note that a name in a directory is gone. Left says whether there are others, held whether somebody
@@ -278,9 +284,11 @@ func (b *Book) unname(n Node, f *file, held bool) {
 
 // loseName makes a region one without a name. If nobody holds it, it counts for the mount only: it is about to go.
 func (b *Book) loseName(f *file, held bool) {
-	f.nameless, f.more = true, nil
+	f.nameless = true
+	f.setMore(nil)
 	if !held {
-		f.owners, f.heirs = owners{}, nil
+		f.owners = &nobody
+		f.setHeirs(nil)
 		f.home = b.resting(f.home)
 		f.dying = true
 	}
@@ -340,7 +348,11 @@ func (b *Book) lostFile(n Node, f *file) {
 }
 
 // leaveAll takes a file out of all accounts.
-func (f *file) leaveAll() { f.home, f.more, f.owners, f.heirs = nil, nil, owners{}, nil }
+func (f *file) leaveAll() {
+	f.home, f.owners = nil, &nobody
+	f.setMore(nil)
+	f.setHeirs(nil)
+}
 
 // ended sees to it that a walk that met a node before its end does not bring it back.
 func (b *Book) ended(n Node) {
@@ -418,19 +430,22 @@ func (b *Book) Chown(n Node, o Owner) (*Claim, *Exceeded) {
 		return c, nil
 	}
 	next := b.heirs(f, o)
-	if next == f.owners {
+	if *next == *f.owners {
 		return c, nil
 	}
-	if e := b.largerThanAllowed(f, &next); e != nil {
+	if e := b.largerThanAllowed(f, next); e != nil {
 		return nil, e
 	}
-	if e := b.become(f, false, func() { f.heirs = &next }); e != nil {
-		f.heirs = nil
+	if e := b.become(f, false, func() { f.setHeirs(next) }); e != nil {
+		f.setHeirs(nil)
 		return nil, e
 	}
-	end := func(these owners) {
-		if f.heirs == &next { // it is still there
-			b.become(f, true, func() { f.owners, f.heirs = these, nil })
+	end := func(these *owners) {
+		if f.rare().heirs == next { // it is still there
+			b.become(f, true, func() {
+				f.owners = these
+				f.setHeirs(nil)
+			})
 		}
 	}
 	c.keep = func() { end(next) }
@@ -439,7 +454,7 @@ func (b *Book) Chown(n Node, o Owner) (*Claim, *Exceeded) {
 }
 
 // heirs answers the accounts of a file's owners as they shall be; what o does not tell is as it was.
-func (b *Book) heirs(f *file, o Owner) owners { return b.owners(o, f.owners) }
+func (b *Book) heirs(f *file, o Owner) *owners { return b.owners(o, f.owners) }
 
 // largerThanAllowed asks whether a region is larger than one may be for owners that are to come.
 func (b *Book) largerThanAllowed(f *file, next *owners) *Exceeded {

@@ -14,7 +14,7 @@ func (b *Book) promise(f *file) int64 {
 	if !f.region || b.overcommitted(f.home) {
 		return f.resident
 	}
-	return max(b.rounded(f.size), f.beyond)
+	return max(b.rounded(f.size), f.rare().beyond)
 }
 
 func (b *Book) overcommitted(a *account) bool {
@@ -121,7 +121,7 @@ func (b *Book) Throttle(n Node, end int64) float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f := b.files[n]
-	if f == nil || len(f.more) > 0 || b.overcommitted(f.home) {
+	if f == nil || len(f.rare().more) > 0 || b.overcommitted(f.home) {
 		return 0
 	}
 	more := b.rounded(end) - f.promised
@@ -161,7 +161,7 @@ func (b *Book) room(f *file) int64 {
 
 // owned answers what f may take in the account a because it is reserved for a directory below it.
 func (b *Book) owned(a *account, f *file) int64 {
-	if b.reserves == 0 || len(f.more) > 0 {
+	if b.reserves == 0 || len(f.rare().more) > 0 {
 		return 0
 	}
 	for d := f.home; d != nil && d != a; d = d.parent {
@@ -178,7 +178,7 @@ func (b *Book) Allocated(n Node, end int64) (undo func(), e *Exceeded) {
 	defer b.mu.Unlock()
 	f := b.files[n]
 	end = b.rounded(end)
-	if f == nil || end <= max(f.beyond, f.size) {
+	if f == nil || end <= max(f.rare().beyond, f.size) {
 		return func() {}, nil
 	}
 	if !b.overcommitted(f.home) {
@@ -186,12 +186,12 @@ func (b *Book) Allocated(n Node, end int64) (undo func(), e *Exceeded) {
 			return nil, e
 		}
 	}
-	old := f.beyond
-	f.beyond = end
+	old := f.rare().beyond
+	f.setBeyond(end)
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		f.beyond = old
+		f.setBeyond(old)
 		b.promiseTo(f, b.promise(f), true)
 	}, nil
 }
@@ -201,7 +201,7 @@ func (b *Book) Beyond(n Node) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if f := b.files[n]; f != nil {
-		return f.beyond
+		return f.rare().beyond
 	}
 	return 0
 }
@@ -224,7 +224,7 @@ func (b *Book) Settle(n Node, s Seen, truncated bool) (again bool) {
 		return false
 	}
 	if truncated && s.Size <= f.size {
-		f.beyond = 0
+		f.setBeyond(0)
 	}
 	again = f.overlap
 	f.overlap = false

@@ -66,7 +66,7 @@ func (a *account) reserveAnew(bytes int64) {
 // straddles reports whether a file has names below a directory and others that are not.
 func (f *file) straddles(a *account) bool {
 	in := f.home.below(a)
-	for _, home := range f.more {
+	for _, home := range f.rare().more {
 		if home.below(a) != in {
 			return true
 		}
@@ -135,7 +135,7 @@ func (b *Book) WritesAt(n Node) Writes {
 		}
 	}
 	writes := b.writesIn(f.home)
-	for _, a := range f.more {
+	for _, a := range f.rare().more {
 		writes = careful(writes, b.writesIn(a))
 	}
 	return writes

@@ -108,7 +108,7 @@ func (f *file) namedBelow(a *account) bool {
 	if f.home.below(a) {
 		return true
 	}
-	for _, home := range f.more {
+	for _, home := range f.rare().more {
 		if home.below(a) {
 			return true
 		}

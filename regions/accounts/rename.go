@@ -178,7 +178,7 @@ func (x *renaming) lost(b *Book) {
 	switch f := x.file; {
 	case f == nil:
 	case x.Left:
-		if len(f.more) == 0 {
+		if len(f.rare().more) == 0 {
 			delete(b.several, f)
 		}
 	case f.region:
@@ -194,7 +194,8 @@ func (f *file) rehome(from, to *account) {
 		f.home = to
 		return
 	}
-	if i := index(f.more, from); i >= 0 {
-		f.more = append(append(f.more[:i:i], f.more[i+1:]...), to)
+	more := f.rare().more
+	if i := index(more, from); i >= 0 {
+		f.setMore(append(append(more[:i:i], more[i+1:]...), to))
 	}
 }

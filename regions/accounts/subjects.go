@@ -129,8 +129,12 @@ func nameID(name string) uint64 {
 // the last ones.
 type owners [OfLabel - OfUser + MostLabels]*account
 
+// nobody are the owners of what has none.
+var nobody owners
+
 // owners answers the accounts of an owner; those that the owner does not tell are as they were.
-func (b *Book) owners(o Owner, were owners) owners {
+func (b *Book) owners(o Owner, before *owners) *owners {
+	were := *before
 	for i := range subjectKinds {
 		if subjectKinds[i].of == nil {
 			continue
@@ -140,14 +144,33 @@ func (b *Book) owners(o Owner, were owners) owners {
 		}
 	}
 	if o.Labels == nil {
-		return were
+		return b.shared(&were)
 	}
 	labels := were[OfLabel-OfUser:]
 	clear(labels)
 	for i, name := range o.Labels[:min(len(o.Labels), MostLabels)] {
 		labels[i] = b.subject(OfLabel, 0, name)
 	}
-	return were
+	return b.shared(&were)
+}
+
+// lately are owners that were asked for last, by their process and their user: what somebody makes has the same ones.
+type lately [256]*owners
+
+// shared answers the same for the same owners, if they were asked for lately.
+func (b *Book) shared(o *owners) *owners {
+	i := uint64(0)
+	for _, a := range o {
+		if a != nil {
+			i = i*31 + a.id
+		}
+	}
+	last := &b.lately[i%uint64(len(b.lately))]
+	if *last == nil || **last != *o {
+		own := *o
+		*last = &own
+	}
+	return *last
 }
 
 // subject answers an account, a new one if there was none.

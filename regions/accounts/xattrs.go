@@ -25,7 +25,7 @@ func (b *Book) AddXattrs(n Node, bytes int64, force bool) *Exceeded {
 	}
 	e := b.charge(f, by, force)
 	if e == nil {
-		f.xattrs += bytes
+		f.setXattrs(f.rare().xattrs + bytes)
 	}
 	return e
 }
