@@ -75,6 +75,7 @@ func (t *Tree) maySet(c Caller, n regions.NodeID, name string, value []byte) (ow
 	if name != regions.LimitXattr || value != nil && (err != nil || l.Reserve != 0) {
 		return false, no
 	}
+	t.arena.Settled() // until then not all directories are known
 	for _, dir := range []regions.NodeID{n, t.arena.Parent(n)} {
 		a, err := t.arena.Getattr(dir)
 		if err != nil || a.UID != c.UID {

@@ -43,7 +43,7 @@ type Manager struct {
 	adriftMu sync.Mutex // guards adrift; taken alone
 	adrift   map[NodeID]struct{}
 	crossed  func(Crossing)
-	unnamed  atomic.Int64                             // when a region that is in use lost its last name, or was to lose it, in ns since 1970
+	coming   atomic.Int64                             // when room was last on its way, in ns since 1970
 	vain     atomic.Uint64                            // deaths in the accounts when memory was last waited for in vain
 	defaults atomic.Pointer[func(path string) Limits] // of directories without limits of their own; nil for none
 	copying  atomic.Bool                              // whether what is mapped is in memory twice

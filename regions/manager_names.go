@@ -85,13 +85,17 @@ func (m *Manager) ask(question func() *accounts.Exceeded) error {
 	return nil
 }
 
-// releaseTime is how long the release of a region may be on its way.
+// releaseTime is how long the release of a region may be on its way, and a rename takes at most.
 const releaseTime = 50 * time.Millisecond
+
+// comes takes note that room is on its way: a region that is in use lost its last name, or was to lose it, and may have been
+// closed just now; or something goes to another directory, and counts in both meanwhile.
+func (m *Manager) comes() { m.coming.Store(time.Now().UnixNano()) }
 
 // RoomToCome reports whether memory is about to come back: of regions that lost their last name, and that are not, or
 // may soon not be, in use, and of those that are ended before their time. What was waited for in vain is not told again.
 func (m *Manager) RoomToCome() bool {
-	lately := time.Since(time.Unix(0, m.unnamed.Load())) < releaseTime
+	lately := time.Since(time.Unix(0, m.coming.Load())) < releaseTime
 	return lately || m.lives.hurries() || m.accounts.Dying() > 0 && m.accounts.Deaths() != m.vain.Load()
 }
 
@@ -338,7 +342,7 @@ func (m *Manager) lostName(a *Attr, at Place) {
 		m.accounts.Unlinked(n, accounts.Node(at.Dir), false, held)
 		if held {
 			m.keepHome(a.Node, at.Dir)
-			m.unnamed.Store(time.Now().UnixNano())
+			m.comes()
 		}
 		m.lives.removed(a.Node)
 	}

@@ -1,10 +1,6 @@
 package regions
 
-import (
-	"time"
-
-	"github.com/shmfs/shmfs/regions/accounts"
-)
+import "github.com/shmfs/shmfs/regions/accounts"
 
 // renaming is a rename on its way.
 type renaming struct {
@@ -34,6 +30,7 @@ func (m *Manager) Rename(r Rename) (Attr, error) {
 		if err := m.ask(x.claim); err != nil {
 			return Attr{}, err
 		}
+		m.comes()
 	}
 	if !x.whole {
 		defer m.names.share(r.Dir, r.NewDir)()
@@ -135,7 +132,7 @@ func (x *renaming) claimWhole(e *accounts.Exceeded) *accounts.Exceeded {
 	})
 	x.whole = e == nil
 	if r.Held && !x.whole {
-		m.unnamed.Store(time.Now().UnixNano()) // it may have been closed just now
+		m.comes()
 	}
 	done := x.whole && x.err == nil
 	if last && !r.Held {

@@ -70,6 +70,20 @@ func TestRenameIntoAFullDirectory(t *testing.T) {
 	wantTotals(t, m, regions.Totals{Regions: 1, Directories: 1, Bytes: 1})
 }
 
+// Who is refused while something counts in two directories is asked to try again.
+func TestRoomComesWithARename(t *testing.T) {
+	m, dir, _, _ := fullRoom(t)
+	put(t, m, "a", folder)
+	if m.RoomToCome() {
+		t.Error("room is about to come where nothing happened")
+	}
+	r := regions.Rename{Dir: dir.Node, Name: "old", NewDir: must(m.Lookup(regions.RootNode, "a")).Node, NewName: "x"}
+	must(m.Rename(r))
+	if !m.RoomToCome() {
+		t.Error("no room is about to come just after a rename")
+	}
+}
+
 // What cannot be opened while it is asked for can be opened afterwards, if it is still there.
 func TestRefusedRenameLeavesAllAsItWas(t *testing.T) {
 	m, dir, old, next := fullRoom(t)

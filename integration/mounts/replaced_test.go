@@ -155,3 +155,43 @@ func TestRenamesAndGrowersAtTheLimit(t *testing.T) {
 		}
 	}
 }
+
+// Servers are killed while regions are exchanged and replaced in a full directory: each rename is done once, and what is
+// counted is what is there.
+func TestRenamesIntoAFullDirectoryOutliveTheServer(t *testing.T) {
+	needSuccessor(t)
+	m := serve(t, "--size=64M", "--huge=never")
+	dir, old := fullDirectory(t, m, "full")
+	next := filepath.Join(m.dir, "new")
+	const kills = 6 // more in such a short time are a crash loop
+	stop := make(chan struct{})
+	ended := make(chan int)
+	go func() {
+		rounds := 0
+		for ; ; rounds++ {
+			select {
+			case <-stop:
+				ended <- rounds
+				return
+			default:
+			}
+			wantErrno(t, "another one", growTo(next, 1<<20), 0)
+			wantErrno(t, "in exchange", exchange(next, old), 0)
+			wantErrno(t, "in its place", replace(next, old), 0)
+		}
+	}()
+	for range kills {
+		killServer(t, m)
+		time.Sleep(50 * time.Millisecond)
+	}
+	close(stop)
+	if rounds := <-ended; rounds == 0 {
+		t.Error("nothing was renamed")
+	}
+	for key, want := range map[string]int64{"promised": 1 << 20, "regions": 1, "nodes": 1} {
+		m.waitFor(t, fmt.Sprint(key, " of ", want), func() bool { return m.usage(t, "directory", "full", key) == want })
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("the directory has %d entries, %v", len(entries), err)
+	}
+}

@@ -248,8 +248,12 @@ func (b *Book) noted(a *account) {
 	a.peak.Regions = max(a.peak.Regions, a.used.Regions)
 	b.forgetEmpty(a)
 	l := &a.settings.Limits
-	b.warn(a, Bytes, l.SoftBytes, a.used.Bytes, &a.warned.bytes)
-	b.warn(a, Regions, l.SoftRegions, a.used.Regions, &a.warned.regions)
+	if l.SoftBytes > 0 || a.warned.bytes {
+		b.warn(a, Bytes, l.SoftBytes, a.used.Bytes, &a.warned.bytes)
+	}
+	if l.SoftRegions > 0 || a.warned.regions {
+		b.warn(a, Regions, l.SoftRegions, a.used.Regions, &a.warned.regions)
+	}
 }
 
 // warn tells that a soft limit is passed: once, until it is not any more.
