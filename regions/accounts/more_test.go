@@ -103,9 +103,11 @@ func TestFirstNameIsOneMore(t *testing.T) {
 		}
 	}
 	b.Unlinked(11, free, false, true)
-	c, e = b.Link(11, full)
+	_, e = b.Link(11, full)
 	answered(t, "a name again, where one may be", e, OfDirectory, Regions)
-	c, e = b.Link(11, free)
+	if c, e = b.Link(11, free); e != nil {
+		t.Fatal(e)
+	}
 	b.Freed(11)
 	c.Undo()
 	if u, _ := b.Account(OfUser, 1); u.Used.Regions != 1 || u.Used.Bytes != 10 {
