@@ -109,7 +109,7 @@ func (d *directory) eventPath(e *events.Event) string {
 	case e.Path != "":
 		return e.Path
 	case e.Name != "":
-		return strings.TrimPrefix(tree.Path(regions.NodeID(e.Dir))+"/"+e.Name, "/")
+		return tree.Arena().PathOf(regions.NodeID(e.Dir), e.Name)
 	case e.Node != 0:
 		return strings.TrimSuffix(tree.Path(regions.NodeID(e.Node)), " (deleted)")
 	}

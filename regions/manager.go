@@ -21,6 +21,7 @@ type Manager struct {
 	events    *events.Log
 	lives     *lives
 	history   history
+	gone      gone
 	wipes     *wiper
 	guard     atomic.Uint32                                      // where no directory says it
 	lifetimes atomic.Pointer[func(path string) (Lifetime, bool)] // of directories that say nothing; nil for none

@@ -329,6 +329,7 @@ func (m *Manager) unlinked(a *Attr, at Place) {
 		}
 	} else if a.Nlink == 0 {
 		m.accounts.DirectoryRemoved(n)
+		m.gone.remember(a.Node, at)
 		m.lives.forget(a.Node)
 		m.lives.removed(a.Node)
 	}
