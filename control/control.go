@@ -104,6 +104,7 @@ type directory struct {
 	sources Sources
 	files   []file
 	walking chan struct{} // holds one token while somebody walks over all regions
+	readers readers
 }
 
 // file is an entry of the directory. filtered is its content by what stands behind '?' in the name; nil if it takes
