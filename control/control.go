@@ -45,6 +45,8 @@ type Sources struct {
 	Version string
 	PID     int
 	Started time.Time
+	// PIDNamespace is the number of the pid namespace in which the server, and its keeper, have their numbers; 0 for unknown.
+	PIDNamespace uint64
 	// Caretaker ends regions.
 	Caretaker *regions.Caretaker
 	// Keeper tells of the process that holds the mount; nil for none.

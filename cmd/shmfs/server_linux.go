@@ -210,6 +210,8 @@ func (s *serving) connect(fd int) error {
 			Started:   time.Now(),
 			Keeper:    s.keeperStats,
 			Caretaker: s.caretaker,
+
+			PIDNamespace: pidNamespace(s.sh.root, "self"),
 		}),
 	})
 	var err error
