@@ -84,6 +84,9 @@ func (m *Manager) adopt(ctx context.Context, fn func(NodeID)) (Totals, error) {
 	m.restoreSettings(RootNode)
 	m.restoreSubjects()
 	m.restoreLife(RootNode)
+	if a, err := m.Arena.Getattr(RootNode); err == nil {
+		m.lives.belongs(RootNode, a.UID)
+	}
 	err := m.survey(ctx, func(it Item) error {
 		m.found(&it)
 		if it.Attr.IsRegion() {
@@ -117,6 +120,7 @@ func (m *Manager) found(it *Item) {
 	if a.IsDir() {
 		if known, _ := m.accounts.Known(n); !known {
 			m.accounts.FoundDirectory(n, dir, m.storedSettings(a.Node), it.Xattrs)
+			m.lives.belongs(a.Node, a.UID)
 			m.restoreLife(a.Node)
 		}
 		return

@@ -176,6 +176,9 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err err
 		o.Labels = []string{}
 	}
 	c.Made(accounts.Node(a.Node), seen(a), o)
+	if a.IsDir() {
+		m.lives.belongs(a.Node, a.UID)
+	}
 	if a.IsDir() && m.defaults.Load() != nil {
 		m.restoreSettings(a.Node)
 	}

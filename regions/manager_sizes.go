@@ -71,7 +71,19 @@ func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
 		return a, err
 	}
 	owner.Keep()
+	if c.Set&SetUID != 0 && a.IsDir() {
+		m.hasOwner(&a)
+	}
 	return a, nil
+}
+
+// hasOwner takes note that a directory has another owner: what it says, and those above it, may reach farther or less far.
+func (m *Manager) hasOwner(a *Attr) {
+	m.lives.belongs(a.Node, a.UID)
+	if m.lives.any.Load() {
+		m.lives.directory(a.Node)
+		m.lives.changedBelow(a.Node)
+	}
 }
 
 // setSize sets attributes of which the size may be one.
