@@ -136,7 +136,7 @@ func (t *Tree) Restore(fh uint64, h OpenHandle) {
 		if !t.arena.Properties().Stateless {
 			x.file, _ = t.arena.Open(h.Node, h.Access)
 		}
-		t.arena.Opened(h.Node, h.Access)
+		t.arena.Resumed(h.Node, h.Access)
 	}
 	t.handles.put(fh, x)
 }

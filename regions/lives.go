@@ -15,12 +15,15 @@ type lives struct {
 	waiting     atomic.Int64 // regions that may be ended before their time
 	labels      atomic.Bool  // whether a directory ever had labels
 	collectRuns atomic.Bool
+	starting    atomic.Bool // a caretaker is to come, and has not begun
+	sessions    atomic.Bool // there are some
 
 	mu       sync.Mutex // guards the rest; taken alone
 	said     map[NodeID]saying
 	users    map[NodeID]uint32 // whose directories are that are not root's
 	regions  map[NodeID]note
 	below    map[NodeID]struct{}
+	used     map[NodeID]struct{} // what was opened or closed and may be in a session; while starting, all that was
 	wants    []want
 	known    map[string]struct{} // runs that have begun
 	begun    bool                // one of them, since it was last asked
@@ -64,7 +67,7 @@ type saying struct {
 
 func newLives() *lives {
 	return &lives{said: map[NodeID]saying{}, users: map[NodeID]uint32{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{}, closes: map[NodeID]struct{}{},
-		known: map[string]struct{}{}, anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
+		used: map[NodeID]struct{}{}, known: map[string]struct{}{}, anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
 }
 
 func (l *lives) wake() { offer(l.anything) }

@@ -157,7 +157,7 @@ func (m *Manager) Opened(node NodeID, access Access) error {
 		return Stale
 	}
 	m.hold(node, access, 1)
-	m.books.touched(node, m.now())
+	m.touched(node)
 	return nil
 }
 
@@ -177,7 +177,7 @@ func (m *Manager) Released(node NodeID, access Access) {
 	if access&WriteAccess != 0 && m.watching.Load() {
 		m.Getattr(node) // the last that it may have grown
 	}
-	m.books.touched(node, m.now())
+	m.touched(node)
 	m.hold(node, access, -1)
 	if m.users.released(node, access&WriteAccess != 0) {
 		m.Forgotten(node)

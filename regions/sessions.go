@@ -114,9 +114,10 @@ func (c *Caretaker) reviewSession(n NodeID, gone []WhoOwns) {
 	}
 	x := c.cares[n]
 	if x == nil {
-		x = &care{node: n, seen: c.m.now(), index: -1}
+		x = &care{node: n, index: -1}
+		c.lastUse(x, l)
 		c.cares[n] = x
-		c.sessions++
+		c.countSessions(1)
 	}
 	x.lifetime, x.tries, x.reason = l, 0, ""
 	c.handTo(x, s.owner.to)
@@ -142,15 +143,26 @@ func (c *Caretaker) reviewSession(n NodeID, gone []WhoOwns) {
 		x.state = CareOpen
 		c.schedule(x, time.Time{})
 	}
+	c.keepUse(x)
 }
 
-// used takes note of what happened to a region: its session was used. Opens and closes are looked for at its deadline.
+func (c *Caretaker) countSessions(more int) {
+	c.sessions += more
+	c.m.lives.sessions.Store(c.sessions > 0)
+}
+
+// used takes note of what happened to a region: its session was used. Opens and closes are told once a second, for the
+// next server, and looked for at its deadline.
 func (c *Caretaker) used(region NodeID) {
 	if c.sessions == 0 {
 		return
 	}
 	if x := c.cares[c.m.sessionOf(region)]; x != nil {
 		x.seen = c.m.now()
+		c.keepUse(x)
+		if !x.deadline.IsZero() && x.reason == "" { // it waits for its time
+			c.schedule(x, x.seen.Add(x.lifetime.TTL))
+		}
 	}
 }
 
@@ -172,6 +184,7 @@ func (c *Caretaker) settleSession(x *care) {
 		used, inUse, err := c.m.usedBelow(context.Background(), x.node, true)
 		if used.After(x.seen) {
 			x.seen = used
+			c.keepUse(x)
 		}
 		if left := x.lifetime.TTL - now.Sub(x.seen); left > 0 {
 			if x.state == CareInUse {
@@ -183,6 +196,7 @@ func (c *Caretaker) settleSession(x *care) {
 		if inUse > 0 || err != nil {
 			c.sums.Held++
 			x.state, x.seen = CareInUse, now
+			c.keepUse(x)
 			c.schedule(x, now.Add(x.lifetime.TTL))
 			return
 		}
