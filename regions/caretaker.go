@@ -33,6 +33,8 @@ type Caretaker struct {
 	sessions int                 // of cares
 	starting bool                // what is looked at was there before this server
 	keeps    bool                // something is kept for the next server
+	inOrder  bool                // the caretaker before this one ended so
+	missed   bool                // it did not come as far as to look at all
 	resumes  bool                // while starting: what an earlier server kept still holds
 	unseen   map[NodeID]struct{} // while starting: used while no caretaker looked
 	order    []LifetimeKind
@@ -93,7 +95,7 @@ type care struct {
 func NewCaretaker(m *Manager, p Processes) *Caretaker {
 	c := &Caretaker{m: m, processes: p, cares: map[NodeID]*care{}, order: DefaultOrder()}
 	c.kept, _ = m.Arena.(UseKeeper)
-	m.lives.expect()
+	c.expect()
 	c.sums.Kinds = map[string]uint64{}
 	return c
 }

@@ -14,15 +14,31 @@ type UseKeeper interface {
 	ForgetUse(node NodeID) error
 }
 
-// Of the root it is kept when the last caretaker ended in order, and inUse while one works that keeps anything. What is
-// found in an arena whose caretaker did not end in order was used afterwards, or was not: then all begins anew. But where
-// a server goes on with the mount of the one before, the kernel has told it of all that was done meanwhile.
-const inUse time.Duration = 0
+// Of the root it is kept when the last caretaker ended in order, or that one works, or is to begin. What is found in an
+// arena whose caretaker did not end in order was used afterwards, or was not: then all begins anew. But where a server goes
+// on with the mount of the one before, the kernel tells it of all that was done meanwhile; unless it dies before it has
+// looked at what that was about.
+const (
+	works        time.Duration = iota
+	toBegin                    // and serves already
+	endedInOrder               // from here on, when
+)
+
+// expect says that this caretaker is to begin. It must come before the first request.
+func (c *Caretaker) expect() {
+	c.m.lives.expect()
+	if c.kept == nil {
+		return
+	}
+	before, err := c.kept.KeptUse(RootNode)
+	c.keeps = err == nil && c.kept.KeepUse(RootNode, toBegin) == nil
+	c.inOrder, c.missed = before >= endedInOrder, before == toBegin
+}
 
 // begin looks for regions that say something themselves, which nobody has told of in a server that was started anew, and
 // at all of them if anything has a lifetime.
 func (c *Caretaker) begin(ctx context.Context) {
-	keeps, resumes := c.resume()
+	keeps, resumes := c.resumable()
 	c.m.Arena.Walk(ctx, RootNode, func(it Item) error {
 		if it.Attr.IsRegion() && c.m.readSaying(it.Attr.Node) != (saying{}) {
 			c.m.lives.any.Store(true)
@@ -34,6 +50,7 @@ func (c *Caretaker) begin(ctx context.Context) {
 		c.forgetAll(ctx)
 	}
 	unseen := c.m.lives.started()
+	defer c.begun(ctx)
 	if !lives {
 		return
 	}
@@ -52,19 +69,20 @@ func (c *Caretaker) setStarting(is, resumes bool, unseen map[NodeID]struct{}) {
 	c.starting, c.resumes, c.unseen = is, resumes, unseen
 }
 
-// resume answers whether an earlier server kept anything, and whether that still holds.
-func (c *Caretaker) resume() (keeps, resumes bool) {
+// resumable answers whether an earlier server kept anything, and whether that still holds.
+func (c *Caretaker) resumable() (keeps, resumes bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.kept == nil {
-		return false, false
+	return c.keeps, c.keeps && !c.missed && (c.inOrder || !c.m.adoption.others.Load())
+}
+
+// begun says that all was looked at, unless ctx ended.
+func (c *Caretaker) begun(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keeps && ctx.Err() == nil {
+		c.kept.KeepUse(RootNode, works)
 	}
-	ended, err := c.kept.KeptUse(RootNode)
-	if err != nil {
-		return false, false
-	}
-	c.keeps = c.kept.KeepUse(RootNode, inUse) == nil
-	return c.keeps, c.keeps && (ended != inUse || !c.m.adoption.others.Load())
 }
 
 // forgetAll takes away what is kept of all regions and directories.
@@ -90,7 +108,7 @@ func (c *Caretaker) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.keeps {
-		c.kept.KeepUse(RootNode, max(c.m.uptime(), inUse+1))
+		c.kept.KeepUse(RootNode, max(c.m.uptime(), endedInOrder))
 	}
 }
 
@@ -162,7 +180,7 @@ func (c *Caretaker) keepUse(x *care) {
 		return
 	}
 	if !c.keeps {
-		c.keeps = c.kept.KeepUse(RootNode, inUse) == nil
+		c.keeps = c.kept.KeepUse(RootNode, works) == nil
 	}
 	if c.keeps && c.kept.KeepUse(x.node, c.m.uptime()-now.Sub(last)) == nil {
 		x.kept = last
