@@ -45,6 +45,8 @@ type Sources struct {
 	Version string
 	PID     int
 	Started time.Time
+	// PIDNamespace is the number of the pid namespace in which the server, and its keeper, have their numbers; 0 for unknown.
+	PIDNamespace uint64
 	// Caretaker ends regions.
 	Caretaker *regions.Caretaker
 	// Keeper tells of the process that holds the mount; nil for none.
@@ -104,6 +106,7 @@ type directory struct {
 	sources Sources
 	files   []file
 	walking chan struct{} // holds one token while somebody walks over all regions
+	readers readers
 }
 
 // file is an entry of the directory. filtered is its content by what stands behind '?' in the name; nil if it takes

@@ -109,7 +109,7 @@ func (d *directory) eventPath(e *events.Event) string {
 	case e.Path != "":
 		return e.Path
 	case e.Name != "":
-		return strings.TrimPrefix(tree.Path(regions.NodeID(e.Dir))+"/"+e.Name, "/")
+		return tree.Arena().PathOf(regions.NodeID(e.Dir), e.Name)
 	case e.Node != 0:
 		return strings.TrimSuffix(tree.Path(regions.NodeID(e.Node)), " (deleted)")
 	}
@@ -146,14 +146,13 @@ type eventStream struct{ d *directory }
 func (s eventStream) Snapshot(context.Context) ([]byte, error) { return nil, regions.NotSupported }
 
 // Follow begins with what happens from now on; in place of an earlier server, with all that this one knows.
-func (s eventStream) Follow(resumed bool) (fs.VirtualReader, error) {
-	log := s.d.sources.Tree().Arena().Events()
-	if log.Followers() >= followersMost && !resumed {
-		return nil, &regions.Refusal{Code: regions.Again, Reason: fmt.Sprintf("%d readers follow the events", followersMost),
-			Remedy: "close some of them"}
+func (s eventStream) Follow(who fs.Reader) (fs.VirtualReader, error) {
+	if err := s.d.readers.enter(who); err != nil {
+		return nil, err
 	}
-	r := &eventReader{d: s.d, turn: make(chan struct{}, 1)}
-	if resumed {
+	log := s.d.sources.Tree().Arena().Events()
+	r := &eventReader{d: s.d, who: who, turn: make(chan struct{}, 1)}
+	if who.Resumed {
 		r.follower = log.FollowAll()
 	} else {
 		r.follower = log.Follow()
@@ -161,13 +160,11 @@ func (s eventStream) Follow(resumed bool) (fs.VirtualReader, error) {
 	return r, nil
 }
 
-// followersMost bounds readers that wait: each one takes the server 1 MiB of memory, which is locked.
-const followersMost = 64
-
 // eventReader is one open of it. The kernel sends one read at a time for each descriptor, or several threads share one:
 // then they take turns.
 type eventReader struct {
 	d        *directory
+	who      fs.Reader
 	turn     chan struct{} // holds one token while somebody reads; guards the rest
 	follower *events.Follower
 	rest     []byte // of a line that did not fit
@@ -206,6 +203,7 @@ func (r *eventReader) Read(ctx context.Context, p []byte, wait bool) (int, error
 
 func (r *eventReader) Close() error {
 	r.follower.Close()
+	r.d.readers.leave(r.who)
 	return nil
 }
 

@@ -138,7 +138,7 @@ func TestUsageOfSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"1", "2"} {
-		dir, err := m.Make(all.Node, name, regions.Spec{Mode: regions.TypeDir | 0o755})
+		dir, err := m.Make(all.Node, name, regions.Spec{Mode: regions.TypeDir | 0o755, UID: all.UID})
 		if err == nil {
 			_, err = m.Make(dir.Node, "below", regions.Spec{Mode: regions.TypeDir | 0o755})
 		}

@@ -144,7 +144,7 @@ func TestEventLines(t *testing.T) {
 		if !ok {
 			t.Fatal("no stream")
 		}
-		r, err := n.File.(fs.VirtualStream).Follow(resumed)
+		r, err := n.File.(fs.VirtualStream).Follow(fs.Reader{Owner: true, Known: true, Resumed: resumed})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,18 +208,46 @@ func TestEventLines(t *testing.T) {
 	}
 }
 
-func TestFollowersAreBounded(t *testing.T) {
+// A user reads as many streams as are his, whatever others do, and takes nobody else's.
+func TestReadersAreBounded(t *testing.T) {
 	h := newHousehold(t)
 	s := eventStream{h.files.(*directory)}
-	for range followersMost {
-		r, err := s.Follow(false)
-		if err != nil {
-			t.Fatal(err)
+	follow := func(user uint32) (fs.VirtualReader, error) {
+		return s.Follow(fs.Reader{User: user, Owner: user == 0, Known: true})
+	}
+	var open []fs.VirtualReader
+	fill := func(user uint32, n int, code regions.Code) {
+		t.Helper()
+		for range n {
+			r, err := follow(user)
+			if err != nil {
+				t.Fatalf("user %d: %v", user, err)
+			}
+			open = append(open, r)
 		}
-		defer r.Close()
+		var refusal *regions.Refusal
+		if _, err := follow(user); !errors.As(err, &refusal) || refusal.Code != code || refusal.Remedy == "" {
+			t.Errorf("one more of user %d than there may be: %v, want %v and a remedy", user, err, code)
+		}
 	}
-	var r *regions.Refusal
-	if _, err := s.Follow(false); !errors.As(err, &r) || r.Code != regions.Again {
-		t.Errorf("one more than there may be: %v", err)
+	for user := range uint32(readersMost / readersOfUser) {
+		fill(user+1, readersOfUser, regions.TooManyFiles)
 	}
+	fill(99, 0, regions.TooManyFilesHere)
+	fill(0, readersMost, regions.TooManyFilesHere)
+	resumed, err := s.Follow(fs.Reader{User: 1, Known: true, Resumed: true})
+	if err != nil {
+		t.Errorf("who began before: %v", err)
+	}
+	unknown, err := s.Follow(fs.Reader{Resumed: true})
+	if err != nil {
+		t.Errorf("somebody who began before: %v", err)
+	}
+	for _, r := range append(open, resumed, unknown) {
+		r.Close()
+	}
+	if x := &s.d.readers; x.owners != 0 || x.others != 0 || len(x.users) != 0 {
+		t.Errorf("all are closed, and %+v counts", x.users)
+	}
+	fill(1, readersOfUser, regions.TooManyFiles)
 }

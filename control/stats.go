@@ -48,6 +48,7 @@ func (d *directory) serverStats(f *flat) {
 		k = d.sources.Keeper()
 	}
 	f.int("keeper_pid", int64(k.PID))
+	f.uint("pid_namespace", d.sources.PIDNamespace)
 	f.uint("restarts_total", k.Restarts)
 	f.uint("keeper_restarts_total", k.Keepers)
 	f.seconds("last_gap_seconds", k.Gap)

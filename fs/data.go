@@ -11,9 +11,9 @@ import (
 // Open opens a region or a control file. A control file's content is made here: one open reads one snapshot.
 func (t *Tree) Open(ctx context.Context, c Caller, n regions.NodeID, access regions.Access) (uint64, error) {
 	if n.Virtual() {
-		h := &handle{kind: ControlHandle, node: n, access: access}
+		h := &handle{kind: ControlHandle, node: n, access: access, reader: t.virtual.reader(c.UID)}
 		var err error
-		if h.stream, err = t.virtual.follow(n, access, false); err == nil && h.stream == nil {
+		if h.stream, err = t.virtual.follow(n, access, h.reader); err == nil && h.stream == nil {
 			h.text, err = t.virtual.open(ctx, c, n, access)
 		}
 		if err != nil {

@@ -23,7 +23,7 @@ type OpenHandle struct {
 	Node    regions.NodeID
 	Access  regions.Access
 	Request uint64 // of the caller who opened it
-	Content []byte // what a control file's reader reads
+	Content []byte // what a control file's reader reads; of a stream, who does
 	Lost    bool   // its content did not outlive the server that made it
 }
 
@@ -56,6 +56,7 @@ type handle struct {
 	file   regions.File // nil where the arena is stateless: opened for each call
 	text   *virtualHandle
 	stream VirtualReader
+	reader Reader // of stream
 
 	dirMu sync.Mutex // guards dir while a restored one is opened
 	dir   regions.Dir
@@ -66,6 +67,9 @@ func (h *handles) add(request uint64, x *handle) (uint64, error) {
 	e := OpenHandle{Kind: x.kind, Node: x.node, Access: x.access, Request: request}
 	if x.text != nil {
 		e.Content = x.text.content
+	}
+	if x.stream != nil {
+		e.Content = x.reader.kept()
 	}
 	fh, err := h.book.Enter(e)
 	if err != nil {
@@ -119,7 +123,8 @@ func (t *Tree) Restore(fh uint64, h OpenHandle) {
 	x := &handle{kind: h.Kind, node: h.Node, access: h.Access}
 	switch h.Kind {
 	case ControlHandle:
-		if x.stream, _ = t.virtual.follow(h.Node, h.Access, true); x.stream != nil {
+		x.reader = t.virtual.keptReader(h.Content)
+		if x.stream, _ = t.virtual.follow(h.Node, h.Access, x.reader); x.stream != nil {
 			break
 		}
 		x.text = &virtualHandle{content: h.Content, lost: h.Lost, held: &t.virtual.held}
@@ -131,7 +136,7 @@ func (t *Tree) Restore(fh uint64, h OpenHandle) {
 		if !t.arena.Properties().Stateless {
 			x.file, _ = t.arena.Open(h.Node, h.Access)
 		}
-		t.arena.Opened(h.Node, h.Access)
+		t.arena.Resumed(h.Node, h.Access)
 	}
 	t.handles.put(fh, x)
 }

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"encoding/binary"
 
 	"github.com/shmfs/shmfs/regions"
 )
@@ -10,8 +11,16 @@ import (
 // files that it finds (tar, grep -r) would wait for ever.
 type VirtualStream interface {
 	VirtualFile
-	// Follow begins to read. Resumed says that an earlier server began.
-	Follow(resumed bool) (VirtualReader, error)
+	// Follow begins to read.
+	Follow(Reader) (VirtualReader, error)
+}
+
+// Reader is who reads a stream.
+type Reader struct {
+	User    uint32
+	Owner   bool // root, or the user whose the server is
+	Known   bool // whether these two are
+	Resumed bool // an earlier server began to answer
 }
 
 // VirtualReader is one open of a stream.
@@ -43,8 +52,26 @@ func (v *virtuals) enterHidden(path string, dir VirtualDir) {
 	}
 }
 
+// reader answers who begins to read.
+func (v *virtuals) reader(user uint32) Reader {
+	return Reader{User: user, Owner: user == 0 || user == v.owner, Known: true}
+}
+
+// kept is what the next server is told of who reads.
+func (r Reader) kept() []byte { return binary.LittleEndian.AppendUint32(nil, r.User) }
+
+// keptReader answers who began to read, as an earlier server kept it.
+func (v *virtuals) keptReader(kept []byte) Reader {
+	var r Reader
+	if len(kept) == 4 {
+		r = v.reader(binary.LittleEndian.Uint32(kept))
+	}
+	r.Resumed = true
+	return r
+}
+
 // follow begins to read a stream; nil for what is none.
-func (v *virtuals) follow(n regions.NodeID, access regions.Access, resumed bool) (VirtualReader, error) {
+func (v *virtuals) follow(n regions.NodeID, access regions.Access, r Reader) (VirtualReader, error) {
 	e, err := v.get(n)
 	if err != nil {
 		return nil, err
@@ -56,7 +83,7 @@ func (v *virtuals) follow(n regions.NodeID, access regions.Access, resumed bool)
 	case access&regions.WriteAccess != 0:
 		return nil, regions.AccessDenied
 	}
-	return s.Follow(resumed)
+	return s.Follow(r)
 }
 
 // StreamOf answers the stream that a handle reads, nil for one that reads something else.

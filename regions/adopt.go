@@ -17,6 +17,7 @@ type adoption struct {
 	done   chan struct{} // closed at the end of the walk; nil if there is none to come
 	runs   atomic.Bool
 	relies atomic.Bool // on the sums of the server before
+	others atomic.Bool // who served another mount had the arena before
 }
 
 // Expect says that Adopt is to follow, in the background: from here on requests may be served.
@@ -67,6 +68,7 @@ func (m *Manager) Adopt(ctx context.Context) (Totals, error) {
 // AdoptUsed adopts an arena that others served before: who maps its regions opened them there. So it also asks the kernel
 // for every region whether somebody has it, and keeps those that are in use. That costs some 5 µs a region.
 func (m *Manager) AdoptUsed(ctx context.Context) (Totals, error) {
+	m.adoption.others.Store(true)
 	p, ok := m.Arena.(UseProber)
 	if !ok {
 		return m.Adopt(ctx)
@@ -84,6 +86,9 @@ func (m *Manager) adopt(ctx context.Context, fn func(NodeID)) (Totals, error) {
 	m.restoreSettings(RootNode)
 	m.restoreSubjects()
 	m.restoreLife(RootNode)
+	if a, err := m.Arena.Getattr(RootNode); err == nil {
+		m.lives.belongs(RootNode, a.UID)
+	}
 	err := m.survey(ctx, func(it Item) error {
 		m.found(&it)
 		if it.Attr.IsRegion() {
@@ -117,6 +122,7 @@ func (m *Manager) found(it *Item) {
 	if a.IsDir() {
 		if known, _ := m.accounts.Known(n); !known {
 			m.accounts.FoundDirectory(n, dir, m.storedSettings(a.Node), it.Xattrs)
+			m.lives.belongs(a.Node, a.UID)
 			m.restoreLife(a.Node)
 		}
 		return

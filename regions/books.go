@@ -74,24 +74,26 @@ func hasSetID(a *Attr) bool { return KilledMode(a.Mode) != a.Mode }
 // more), and attributes read before its last name went must not bring it back.
 func (b *books) seen(a *Attr) { b.update(a.Node, func(e *bookEntry) { e.setID = hasSetID(a) }) }
 
-// touched takes note that a region was used.
-func (b *books) touched(n NodeID, now time.Time) {
-	b.update(n, func(e *bookEntry) { e.used = uint32(max(now.Sub(b.begun), 0)/time.Second) + 1 })
+// touched takes note that a region was used, and answers whether that is the first time in this second.
+func (b *books) touched(n NodeID, now time.Time) bool {
+	return b.update(n, func(e *bookEntry) { e.used = uint32(max(now.Sub(b.begun), 0)/time.Second) + 1 })
 }
 
-func (b *books) update(n NodeID, change func(*bookEntry)) {
+func (b *books) update(n NodeID, change func(*bookEntry)) (changed bool) {
 	s := &b.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, known := s.entries[n]
 	if !known {
-		return
+		return false
 	}
 	old := e
 	change(&e)
-	if e != old {
-		s.entries[n] = e
+	if e == old {
+		return false
 	}
+	s.entries[n] = e
+	return true
 }
 
 // setID answers whether a region's mode has bits that a write takes away, and whether that is known.

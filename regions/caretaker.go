@@ -30,8 +30,13 @@ type Caretaker struct {
 	mu       sync.Mutex // guards the rest; held over some ends, so no request may wait for it. Above the manager's locks
 	cares    map[NodeID]*care
 	due      deadlines
-	sessions int  // of cares
-	starting bool // what is looked at was there before this server
+	sessions int                 // of cares
+	starting bool                // what is looked at was there before this server
+	keeps    bool                // something is kept for the next server
+	inOrder  bool                // the caretaker before this one ended so
+	missed   bool                // it did not come as far as to look at all
+	resumes  bool                // while starting: what an earlier server kept still holds
+	unseen   map[NodeID]struct{} // while starting: used while no caretaker looked
 	order    []LifetimeKind
 	sums     CareSums
 }
@@ -76,8 +81,8 @@ type care struct {
 	gone     bool    // its owner is
 	watched  bool
 	cancel   func()
-	seen     time.Time // for the first time, or used by what an earlier server kept
-	kept     time.Time // the use that is kept for the next server
+	seen     time.Time // for the first time, or from when on its time counts
+	kept     time.Time // what of seen, or of its last use, is kept for the next server; zero for nothing
 	deadline time.Time // zero for none
 	was      time.Time // its last deadline
 	index    int       // in the heap, -1 for not in it
@@ -90,6 +95,7 @@ type care struct {
 func NewCaretaker(m *Manager, p Processes) *Caretaker {
 	c := &Caretaker{m: m, processes: p, cares: map[NodeID]*care{}, order: DefaultOrder()}
 	c.kept, _ = m.Arena.(UseKeeper)
+	c.expect()
 	c.sums.Kinds = map[string]uint64{}
 	return c
 }
@@ -101,6 +107,9 @@ func (c *Caretaker) Run(ctx context.Context) {
 	wiping.Go(func() { c.m.wipeAll(ctx) })
 	defer wiping.Wait()
 	c.begin(ctx)
+	if ctx.Err() == nil { // it has looked at all
+		defer c.leave()
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -132,40 +141,20 @@ func (c *Caretaker) gather(ctx context.Context) {
 	}
 }
 
-// begin looks for regions that say something themselves, which nobody has told of in a server that was started anew, and
-// at all of them if anything has a lifetime.
-func (c *Caretaker) begin(ctx context.Context) {
-	c.m.Arena.Walk(ctx, RootNode, func(it Item) error {
-		if it.Attr.IsRegion() && c.m.readSaying(it.Attr.Node) != (saying{}) {
-			c.m.lives.any.Store(true)
-		}
-		return nil
-	})
-	if !c.m.lives.any.Load() {
-		return
-	}
-	c.setStarting(true)
-	c.lookBelow(ctx, RootNode)
-	c.setStarting(false)
-	c.collectRuns(ctx)
-}
-
-func (c *Caretaker) setStarting(is bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.starting = is
-}
-
 // look looks at what changed.
 func (c *Caretaker) look(ctx context.Context) {
 	if c.m.lives.begins() {
 		c.collectRuns(ctx)
+	}
+	for n := range c.m.lives.takeUsed() {
+		c.use(n)
 	}
 	regions, below := c.m.lives.take()
 	for dir := range below {
 		c.lookBelow(ctx, dir)
 	}
 	for n, what := range regions {
+		c.use(n)
 		c.review(n, what)
 	}
 }
@@ -187,7 +176,6 @@ func (c *Caretaker) review(n NodeID, what note) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	x := c.cares[n]
-	c.used(n)
 	switch {
 	case what.removed:
 		c.drop(n)
@@ -219,12 +207,12 @@ func (c *Caretaker) known(n NodeID, what note) *care {
 	}
 	l, pinned := c.m.LifetimeOf(n)
 	if l.Kind == Manual || l.Kind == Session {
+		c.forgetUse(n, x)
 		c.drop(n)
 		return nil
 	}
-	now := c.m.now()
 	if x == nil {
-		x = &care{node: n, seen: now, index: -1}
+		x = &care{node: n, index: -1}
 		c.cares[n] = x
 	}
 	if what.place != (Place{}) {
@@ -235,9 +223,7 @@ func (c *Caretaker) known(n NodeID, what note) *care {
 	}
 	if x.lifetime.Kind != l.Kind {
 		c.unwatch(x)
-		if l.Kind == TTL {
-			c.lastUse(x, l.TTL)
-		}
+		c.lastUse(x, l)
 	}
 	x.lifetime, x.pinned = l, pinned
 	if l.Kind == Owner {
@@ -253,6 +239,9 @@ func (c *Caretaker) plan(x *care) {
 	switch {
 	case x.pinned:
 		x.state = CarePinned
+		if x.lifetime.Kind != TTL {
+			c.forgetUse(x.node, x)
+		}
 		c.schedule(x, time.Time{})
 		return
 	case x.lifetime.Kind == TTL:
@@ -261,6 +250,7 @@ func (c *Caretaker) plan(x *care) {
 		return
 	case x.lifetime.Kind == Owner && !c.ownerGone(x):
 		c.m.lives.wantClose(x.node, false)
+		c.forgetUse(x.node, x)
 		return
 	}
 	c.m.lives.wantClose(x.node, true) // before it is asked whether it is open
@@ -269,7 +259,7 @@ func (c *Caretaker) plan(x *care) {
 		c.schedule(x, time.Time{})
 		return
 	}
-	c.schedule(x, now.Add(x.lifetime.Grace))
+	c.countDown(x, now)
 }
 
 // ownerGone answers whether a region's owner is gone, and watches it otherwise.
@@ -322,7 +312,7 @@ func (c *Caretaker) drop(n NodeID) {
 	c.schedule(x, time.Time{})
 	delete(c.cares, n)
 	if x.lifetime.Kind == Session {
-		c.sessions--
+		c.countSessions(-1)
 	}
 }
 
@@ -433,6 +423,8 @@ func (c *Caretaker) after(x *care, end *Ending) {
 		x.state, x.reason = CareInUse, ""
 		switch {
 		case x.lifetime.Kind == TTL:
+			x.seen = now
+			c.keepUse(x)
 			c.schedule(x, now.Add(x.lifetime.TTL))
 		case c.m.users.isOpen(x.node):
 			c.schedule(x, time.Time{}) // its release is told

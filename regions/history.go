@@ -1,7 +1,6 @@
 package regions
 
 import (
-	"path"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -148,7 +147,7 @@ func (m *Manager) History() []Past {
 	slices.Reverse(all)
 	for i := range all {
 		if x := &all[i]; x.Path == "" && x.dir != NoNode {
-			x.Path = path.Join(m.Path(x.dir), x.name)
+			x.Path = m.PathOf(x.dir, x.name)
 		}
 	}
 	return all

@@ -15,11 +15,15 @@ type lives struct {
 	waiting     atomic.Int64 // regions that may be ended before their time
 	labels      atomic.Bool  // whether a directory ever had labels
 	collectRuns atomic.Bool
+	starting    atomic.Bool // a caretaker is to come, and has not begun
+	sessions    atomic.Bool // there are some
 
 	mu       sync.Mutex // guards the rest; taken alone
 	said     map[NodeID]saying
+	users    map[NodeID]uint32 // whose directories are that are not root's
 	regions  map[NodeID]note
 	below    map[NodeID]struct{}
+	used     map[NodeID]struct{} // what was opened or closed and may be in a session; while starting, all that was
 	wants    []want
 	known    map[string]struct{} // runs that have begun
 	begun    bool                // one of them, since it was last asked
@@ -48,6 +52,7 @@ type Place struct {
 type saying struct {
 	lifetime    Lifetime
 	hasLifetime bool
+	configured  bool // lifetime is the configuration's
 	pinned      bool
 	hasPin      bool
 	zero        bool
@@ -61,8 +66,8 @@ type saying struct {
 }
 
 func newLives() *lives {
-	return &lives{said: map[NodeID]saying{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{}, closes: map[NodeID]struct{}{},
-		known: map[string]struct{}{}, anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
+	return &lives{said: map[NodeID]saying{}, users: map[NodeID]uint32{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{}, closes: map[NodeID]struct{}{},
+		used: map[NodeID]struct{}{}, known: map[string]struct{}{}, anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
 }
 
 func (l *lives) wake() { offer(l.anything) }
@@ -182,13 +187,6 @@ func (l *lives) take() (regions map[NodeID]note, below map[NodeID]struct{}) {
 	return regions, below
 }
 
-func (l *lives) of(dir NodeID) (saying, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s, ok := l.said[dir]
-	return s, ok
-}
-
 func (l *lives) say(dir NodeID, s saying) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -204,7 +202,10 @@ func (l *lives) say(dir NodeID, s saying) {
 }
 
 // forget takes note that a directory is gone.
-func (l *lives) forget(dir NodeID) { l.say(dir, saying{}) }
+func (l *lives) forget(dir NodeID) {
+	l.say(dir, saying{})
+	l.belongs(dir, root)
+}
 
 // readSaying reads what the attributes of a node say. What cannot be read any more holds no longer.
 func (m *Manager) readSaying(n NodeID) saying {
@@ -255,36 +256,12 @@ func (s saying) with(name, value string) (saying, error) {
 	return s, err
 }
 
-// nearest answers what is said first of all that holds for a node: by itself, or by the directories above it.
-func (m *Manager) nearest(node NodeID, says func(*saying) bool) (saying, bool) {
-	if !m.books.isPlain(node) {
-		if s := m.readSaying(node); says(&s) {
-			return s, true
-		}
-	}
-	return m.above(m.home(node), says)
-}
-
-// above answers what is said first by a directory, or by those above it.
-func (m *Manager) above(dir NodeID, says func(*saying) bool) (saying, bool) {
-	for ; ; dir = m.Parent(dir) {
-		if s, ok := m.lives.of(dir); ok && says(&s) {
-			return s, true
-		}
-		if dir == RootNode {
-			return saying{}, false
-		}
-	}
-}
-
-// home answers a directory that a region has a name in.
-func (m *Manager) home(node NodeID) NodeID { return NodeID(m.accounts.Home(accounts.Node(node))) }
-
 // restoreLife takes what a directory's attributes say, and the configuration where they do not.
 func (m *Manager) restoreLife(dir NodeID) {
 	s := m.readSaying(dir)
 	if of := m.lifetimes.Load(); of != nil && !s.hasLifetime {
 		s.lifetime, s.hasLifetime = (*of)(m.Path(dir))
+		s.configured = s.hasLifetime
 	}
 	m.lives.say(dir, s)
 }
@@ -351,31 +328,6 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 
 func lifeInvalid(err error) error {
 	return &Refusal{Code: Invalid, Reason: err.Error(), Remedy: "see docs/lifetimes.md"}
-}
-
-// LifetimeOf answers what holds for a region: what it says itself, or the nearest directory above one of its names.
-func (m *Manager) LifetimeOf(node NodeID) (l Lifetime, pinned bool) {
-	if !m.lives.any.Load() {
-		return Lifetime{}, false
-	}
-	var s saying
-	if !m.books.isPlain(node) {
-		s = m.readSaying(node)
-	}
-	for dir := NodeID(m.accounts.Home(accounts.Node(node))); !s.hasLifetime || !s.hasPin; dir = m.Parent(dir) {
-		if above, ok := m.lives.of(dir); ok {
-			if above.hasLifetime && !s.hasLifetime {
-				s.lifetime, s.hasLifetime = above.lifetime, true
-			}
-			if above.hasPin && !s.hasPin {
-				s.pinned, s.hasPin = above.pinned, true
-			}
-		}
-		if dir == RootNode {
-			break
-		}
-	}
-	return s.lifetime, s.pinned
 }
 
 // SetUptime says how the time since the system's boot is read. Call it before anything is made.

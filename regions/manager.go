@@ -21,6 +21,7 @@ type Manager struct {
 	events    *events.Log
 	lives     *lives
 	history   history
+	gone      gone
 	wipes     *wiper
 	guard     atomic.Uint32                                      // where no directory says it
 	lifetimes atomic.Pointer[func(path string) (Lifetime, bool)] // of directories that say nothing; nil for none
@@ -156,7 +157,7 @@ func (m *Manager) Opened(node NodeID, access Access) error {
 		return Stale
 	}
 	m.hold(node, access, 1)
-	m.books.touched(node, m.now())
+	m.touched(node)
 	return nil
 }
 
@@ -176,7 +177,7 @@ func (m *Manager) Released(node NodeID, access Access) {
 	if access&WriteAccess != 0 && m.watching.Load() {
 		m.Getattr(node) // the last that it may have grown
 	}
-	m.books.touched(node, m.now())
+	m.touched(node)
 	m.hold(node, access, -1)
 	if m.users.released(node, access&WriteAccess != 0) {
 		m.Forgotten(node)

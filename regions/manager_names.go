@@ -180,6 +180,9 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err err
 		o.Labels = []string{}
 	}
 	c.Made(accounts.Node(a.Node), seen(a), o)
+	if a.IsDir() {
+		m.lives.belongs(a.Node, a.UID)
+	}
 	if a.IsDir() && m.defaults.Load() != nil {
 		m.restoreSettings(a.Node)
 	}
@@ -335,6 +338,7 @@ func (m *Manager) lostName(a *Attr, at Place) {
 	case a.Nlink > 0:
 	case a.IsDir():
 		m.accounts.DirectoryRemoved(n)
+		m.gone.remember(a.Node, at)
 		m.lives.forget(a.Node)
 		m.lives.removed(a.Node)
 	default:

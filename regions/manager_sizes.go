@@ -2,6 +2,7 @@ package regions
 
 import (
 	"errors"
+	"math"
 
 	"github.com/shmfs/shmfs/regions/accounts"
 )
@@ -31,6 +32,7 @@ func (m *Manager) foundNameless(a *Attr) {
 	if err == nil && r.Home != NoNode && m.adoption.runs.Load() {
 		m.learn(r.Home)
 	}
+	m.foundMarked(a.Node)
 	m.accounts.FoundNameless(accounts.Node(a.Node), accounts.Node(r.Home), seenBefore(a, &r), owner(a, &r, m.ownLabels(a.Node)))
 }
 
@@ -71,7 +73,19 @@ func (m *Manager) Setattr(node NodeID, c Change) (Attr, error) {
 		return a, err
 	}
 	owner.Keep()
+	if c.Set&SetUID != 0 && a.IsDir() {
+		m.hasOwner(&a)
+	}
 	return a, nil
+}
+
+// hasOwner takes note that a directory has another owner: what it says, and those above it, may reach farther or less far.
+func (m *Manager) hasOwner(a *Attr) {
+	m.lives.belongs(a.Node, a.UID)
+	if m.lives.any.Load() {
+		m.lives.directory(a.Node)
+		m.lives.changedBelow(a.Node)
+	}
 }
 
 // setSize sets attributes of which the size may be one.
@@ -83,6 +97,10 @@ func (m *Manager) setSize(node NodeID, c Change) (Attr, error) {
 		return Attr{}, err
 	}
 	if _, err := m.grow(node, c.Size, c.Size); err != nil {
+		return Attr{}, err
+	}
+	if err := m.beforeLoss(node, c.Size, math.MaxInt64); err != nil {
+		m.settle(node, nil, false)
 		return Attr{}, err
 	}
 	a, err := m.Arena.Setattr(node, c)
@@ -249,7 +267,10 @@ func (f *countedFile) Truncate(size int64) error {
 	if _, err := f.m.grow(f.node, size, size); err != nil {
 		return err
 	}
-	err := f.File.Truncate(size)
+	err := f.m.beforeLoss(f.node, size, math.MaxInt64)
+	if err == nil {
+		err = f.File.Truncate(size)
+	}
 	f.m.settle(f.node, nil, err == nil)
 	return err
 }
@@ -258,7 +279,13 @@ func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
 	switch {
 	case mode&AllocatePunchHole != 0 || off < 0 || length <= 0:
 		f.m.wall.hollow()
-		err := f.File.Allocate(off, length, mode)
+		var err error
+		if mode == AllocatePunchHole|AllocateKeepSize { // anything else the arena refuses
+			err = f.beforePunch(off, length)
+		}
+		if err == nil {
+			err = f.File.Allocate(off, length, mode)
+		}
 		f.m.Getattr(f.node)
 		return err
 	case mode&AllocateKeepSize == 0:
@@ -304,9 +331,20 @@ func (f *countedFile) allocate(off, length int64, mode AllocateMode) error {
 	}
 	if mode&zero != 0 {
 		f.m.wall.hollow()
+		if err := f.beforePunch(off, length); err != nil {
+			return err
+		}
 		if err := f.File.Allocate(off, length, keep|AllocatePunchHole); err != nil {
 			return err
 		}
 	}
 	return f.File.Allocate(off+length-1, 1, mode&keep)
+}
+
+// beforePunch overwrites what a hole takes away. What cannot be, the arena will tell.
+func (f *countedFile) beforePunch(off, length int64) error {
+	if off < 0 || length <= 0 || off > Unlimited-length {
+		return nil
+	}
+	return f.m.beforeLoss(f.node, off, off+length)
 }

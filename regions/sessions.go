@@ -44,27 +44,49 @@ func parseSession(s string) (sessionSaying, error) {
 // CareOpen is the state of a session that has no time, and no owner.
 const CareOpen CareState = "open"
 
-// inSessions reports whether a directory is in one whose directories are sessions.
+// inSessions reports whether a directory is in one whose directories are sessions: all, if that is root's or the
+// configuration says it, or else those of the user whose it is.
 func (m *Manager) inSessions(dir NodeID) bool {
+	_, _, ok := m.sessionsAbove(dir)
+	return ok
+}
+
+// sessionsAbove answers the lifetime of the sessions of which a directory is one, unless it is kept, and who may end what
+// is in them: root for all.
+func (m *Manager) sessionsAbove(dir NodeID) (l Lifetime, by uint32, ok bool) {
 	if dir == RootNode {
-		return false
+		return Lifetime{}, root, false
 	}
-	s, _ := m.lives.of(m.Parent(dir))
-	return s.hasLifetime && s.lifetime.Kind == Session
+	all, by := m.lives.of(m.Parent(dir))
+	if all.configured {
+		by = root
+	}
+	_, user := m.lives.of(dir)
+	ok = all.hasLifetime && all.lifetime.Kind == Session && (by == root || by == user)
+	return all.lifetime, by, ok
 }
 
 // sessionAt answers what is said of a session, false for a directory that is none.
 func (m *Manager) sessionAt(dir NodeID) (Lifetime, saying, bool) {
-	if !m.inSessions(dir) {
+	l, _, ok := m.sessionsAbove(dir)
+	if !ok {
 		return Lifetime{}, saying{}, false
 	}
-	all, _ := m.lives.of(m.Parent(dir))
 	s, _ := m.lives.of(dir)
-	l := all.lifetime
 	if s.session.ttl > 0 {
 		l.TTL = s.session.ttl
 	}
 	return l, s, !s.session.keep
+}
+
+// endsBy answers who ends a session: whose it is, if he has said when, or else whose the directory of sessions is.
+func (m *Manager) endsBy(dir NodeID) uint32 {
+	s, user := m.lives.of(dir)
+	if s.session.end || s.session.ttl > 0 || s.owner.says() {
+		return user
+	}
+	_, by, _ := m.sessionsAbove(dir)
+	return by
 }
 
 // IsSession reports whether a directory is a session.
@@ -92,9 +114,10 @@ func (c *Caretaker) reviewSession(n NodeID, gone []WhoOwns) {
 	}
 	x := c.cares[n]
 	if x == nil {
-		x = &care{node: n, seen: c.m.now(), index: -1}
+		x = &care{node: n, index: -1}
+		c.lastUse(x, l)
 		c.cares[n] = x
-		c.sessions++
+		c.countSessions(1)
 	}
 	x.lifetime, x.tries, x.reason = l, 0, ""
 	c.handTo(x, s.owner.to)
@@ -120,15 +143,26 @@ func (c *Caretaker) reviewSession(n NodeID, gone []WhoOwns) {
 		x.state = CareOpen
 		c.schedule(x, time.Time{})
 	}
+	c.keepUse(x)
 }
 
-// used takes note of what happened to a region: its session was used. Opens and closes are looked for at its deadline.
+func (c *Caretaker) countSessions(more int) {
+	c.sessions += more
+	c.m.lives.sessions.Store(c.sessions > 0)
+}
+
+// used takes note of what happened to a region: its session was used. Opens and closes are told once a second, for the
+// next server, and looked for at its deadline.
 func (c *Caretaker) used(region NodeID) {
 	if c.sessions == 0 {
 		return
 	}
 	if x := c.cares[c.m.sessionOf(region)]; x != nil {
 		x.seen = c.m.now()
+		c.keepUse(x)
+		if !x.deadline.IsZero() && x.reason == "" { // it waits for its time
+			c.schedule(x, x.seen.Add(x.lifetime.TTL))
+		}
 	}
 }
 
@@ -150,6 +184,7 @@ func (c *Caretaker) settleSession(x *care) {
 		used, inUse, err := c.m.usedBelow(context.Background(), x.node, true)
 		if used.After(x.seen) {
 			x.seen = used
+			c.keepUse(x)
 		}
 		if left := x.lifetime.TTL - now.Sub(x.seen); left > 0 {
 			if x.state == CareInUse {
@@ -161,12 +196,13 @@ func (c *Caretaker) settleSession(x *care) {
 		if inUse > 0 || err != nil {
 			c.sums.Held++
 			x.state, x.seen = CareInUse, now
+			c.keepUse(x)
 			c.schedule(x, now.Add(x.lifetime.TTL))
 			return
 		}
 	}
 	at := c.m.Path(x.node)
-	kept, err := c.m.EndTree(x.node, "session "+at+": "+why)
+	kept, err := c.m.EndTree(x.node, c.m.endsBy(x.node), "session "+at+": "+why)
 	switch {
 	case err == nil && !kept:
 		c.sums.count(Session.String(), 0)
@@ -175,7 +211,7 @@ func (c *Caretaker) settleSession(x *care) {
 	case err == nil:
 		err = c.m.Setxattr(x.node, SessionXattr, []byte("keep"), 0)
 		c.m.events.Add(events.Event{Kind: events.SessionEnded, Time: now, Node: uint64(x.node), Path: at,
-			Reason: why + "; what is pinned stays"})
+			Reason: why + "; what is pinned, or in directories of others, stays"})
 		c.drop(x.node)
 	}
 	if err != nil {
@@ -209,25 +245,30 @@ func (m *Manager) usedBelow(ctx context.Context, dir NodeID, ask bool) (last tim
 	return last, inUse, err
 }
 
-// EndTree takes a directory away with all that is in it. What somebody has lives on without a name. What is pinned, and
-// the directories above it, stay: kept says so. It must not be called by a request that holds a directory.
-func (m *Manager) EndTree(dir NodeID, why string) (kept bool, err error) {
+// EndTree takes a directory away with all that is in it, for a user. What somebody has lives on without a name. What is
+// pinned, or in a directory of another user unless he is root, and the directories above it, stay: kept says so. It must
+// not be called by a request that holds a directory.
+func (m *Manager) EndTree(dir NodeID, by uint32, why string) (kept bool, err error) {
 	m.Settled()
 	m.endMu.Lock()
 	defer m.endMu.Unlock()
 	defer m.ender.Done()
 	for range endTries {
-		if kept, err = m.endTree(dir, why); !errors.Is(err, NotEmpty) {
+		if kept, err = m.endTree(dir, by, why); !errors.Is(err, NotEmpty) {
 			return kept, err
 		}
 	}
 	return false, &Refusal{Code: Busy, Reason: "new regions are made in it all the time", Remedy: "it is tried again"}
 }
 
-func (m *Manager) endTree(dir NodeID, why string) (kept bool, err error) {
+func (m *Manager) endTree(dir NodeID, by uint32, why string) (kept bool, err error) {
 	top, name := m.Parent(dir), path.Base(m.Path(dir))
 	var dirs, others []Item
 	err = m.Arena.Walk(context.Background(), dir, func(it Item) error {
+		if _, user := m.lives.of(it.Parent); by != root && by != user {
+			kept = true
+			return nil
+		}
 		if it.Attr.IsDir() {
 			dirs = append(dirs, it)
 		} else {

@@ -81,6 +81,7 @@ func (m *Manager) mayOpenShare(a *Attr, writer bool) error {
 	}
 	if shown, err := m.Arena.Getattr(a.Source); err == nil && shown.Nlink > 0 || err == nil && m.Busy(a.Source) {
 		m.books.touched(a.Source, m.now())
+		m.users.doubt(a.Source)
 		return nil
 	}
 	return &Refusal{Code: Stale, Reason: "the region that it shares is gone", Remedy: "remove it, and share another one"}

@@ -27,7 +27,8 @@ type users struct {
 	idle   [idleRegions]NodeID
 	next   int
 
-	turn atomic.Uint32 // shard with which unseen begins
+	turn   atomic.Uint32 // shard with which unseen begins
+	asking atomic.Bool   // somebody asks for regions that were in use when they were last asked for
 }
 
 // idleRegions is how many released regions are kept as they were opened, so that opening one again is cheap.
@@ -55,7 +56,9 @@ type ending struct {
 type user struct {
 	opens, writers int32
 	making         bool // one of opens is of who makes it, and has yet to open it
-	let            bool // it was found free, and not opened since
+	let            bool // it was found free and let go of, and not opened since
+	free           bool // it was found free, and not opened since
+	held           bool // it was found mapped when it was last asked for
 	forgotten      bool // the kernel forgot the node before the last release arrived
 	wrote          bool // it was open for writing: what it holds may have grown unseen
 	idle           bool // it stands in the ring of idle regions
@@ -99,7 +102,7 @@ func (u *users) opened(n NodeID, writer bool) bool {
 	if !x.making {
 		x.opens++
 	}
-	x.making, x.let = false, false
+	x.making, x.let, x.free, x.held = false, false, false, false
 	if writer {
 		x.writers++
 		x.wrote = true
@@ -298,42 +301,22 @@ func (u *users) makeIdle(n NodeID) (oldest NodeID, batch []NodeID) {
 	return oldest, batch
 }
 
-func (u *users) quietAll(nodes []NodeID) {
-	for _, n := range nodes {
-		u.quiet(n)
-	}
-}
-
-// quiet looks at a region for the last time if nobody has it who could write to it, and answers whether that is so. It
-// stays idle.
-func (u *users) quiet(n NodeID) bool {
-	s := &u.shards[shardIndex(n)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	x := s.users[n]
-	if x == nil || !x.wrote {
-		return true
-	}
-	if x.opens > 0 || u.probe == nil {
-		return false
-	}
-	if held, err := u.probe(n); err != nil || held {
-		return false
-	}
-	u.written(n)
-	x.wrote = false
-	return true
-}
-
 // leaveIdle settles a region that fell out of the ring. One that is used again enters with its next release.
 func (u *users) leaveIdle(n NodeID) {
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
-	if x := s.users[n]; x != nil {
+	x := s.users[n]
+	if x != nil {
 		x.idle = false
 	}
+	if x != nil && x.free && x.opens == 0 {
+		u.freeLocked(s, n)
+		x = nil
+	}
 	s.mu.Unlock()
-	u.settle(n)
+	if x != nil {
+		u.settle(n)
+	}
 }
 
 // settle forgets n if nobody holds it, and answers whether somebody does.
@@ -379,20 +362,6 @@ func (u *users) use(n NodeID) Use {
 	return Use{Opens: int(x.opens), Writers: int(x.writers), InUse: held || x.opens > 0}
 }
 
-// held answers how many regions are in use and how many descriptors are open. It asks the kernel for each region that
-// was released and is not yet settled: at most idleRegions and those that are mapped.
-func (u *users) held() (regions, opens int) {
-	for i := range u.shards {
-		for _, n := range u.shards[i].nodes() {
-			if x := u.use(n); x.InUse {
-				regions++
-				opens += x.Opens
-			}
-		}
-	}
-	return regions, opens
-}
-
 // unseen answers regions that are, or were, open for writing and may have grown since: all, or if those are more than
 // most, about as many, others each time.
 func (u *users) unseen(most int) []NodeID {
@@ -423,16 +392,6 @@ func (u *users) which(most int, fits func(*user) bool) []NodeID {
 			}
 		}
 		s.mu.Unlock()
-	}
-	return all
-}
-
-func (s *userShard) nodes() []NodeID {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([]NodeID, 0, len(s.users))
-	for n := range s.users {
-		all = append(all, n)
 	}
 	return all
 }

@@ -5,7 +5,9 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // kernel is a fake one that knows who holds what.
@@ -267,5 +269,84 @@ func TestUsersAtOnce(t *testing.T) {
 	all.Wait()
 	if regions, opens := u.held(); regions != 0 || opens != 0 {
 		t.Errorf("%d regions and %d descriptors left", regions, opens)
+	}
+}
+
+// Regions that nobody has open are counted as in use while somebody has them mapped. Those that were found free are not
+// asked for again, and are forgotten without another question; one that is opened again is.
+func TestHeldAsksOnce(t *testing.T) {
+	k := &kernel{held: map[NodeID]bool{7: true}}
+	u := k.users()
+	for n := range NodeID(20) {
+		u.opened(n+1, false)
+		u.released(n+1, false)
+	}
+	u.opened(3, false)
+	count := func(wantRegions, wantOpens, wantProbes int) {
+		t.Helper()
+		k.calls = nil
+		regions, opens := u.held()
+		if regions != wantRegions || opens != wantOpens || len(k.calls) != wantProbes {
+			t.Errorf("%d regions and %d descriptors in use after %d questions, want %d, %d and %d", regions, opens, len(k.calls),
+				wantRegions, wantOpens, wantProbes)
+		}
+	}
+	count(2, 1, 19)
+	count(2, 1, 1) // the one that is mapped
+	k.held[5] = true
+	u.opened(5, false)
+	u.released(5, false)
+	u.released(3, false)
+	count(2, 0, 3)
+	u.doubt(1)
+	count(2, 0, 3)
+	k.calls = nil
+	u.leaveIdle(2)
+	if len(k.freed) != 1 || len(k.calls) != 0 {
+		t.Errorf("freed %v after %q", k.freed, k.calls)
+	}
+}
+
+// However many are mapped, asking for them ends: the rest counts as it was last found, and is found anew behind the answer.
+func TestHeldEnds(t *testing.T) {
+	const all = 3 * askLeast
+	k := &kernel{held: map[NodeID]bool{}}
+	u := k.users()
+	for n := range NodeID(all) {
+		k.held[n+1] = true
+		u.opened(n+1, false)
+		u.released(n+1, false)
+		u.ask(n + 1)
+	}
+	var slow atomic.Bool
+	ask := u.probe
+	u.probe = func(n NodeID) (bool, error) {
+		k.mu.Lock()
+		many := len(k.calls) > askLeast
+		k.mu.Unlock()
+		if many && slow.Load() {
+			time.Sleep(5 * time.Millisecond)
+		}
+		return ask(n)
+	}
+	slow.Store(true)
+	k.calls = nil
+	if got, _ := u.held(); got != all {
+		t.Errorf("%d in use, want %d", got, all)
+	}
+	k.mu.Lock()
+	if n := len(k.calls); n < askLeast || n >= all {
+		t.Errorf("asked %d times, want %d at least and not %d", n, askLeast, all)
+	}
+	clear(k.held)
+	k.mu.Unlock()
+	slow.Store(false)
+	for end := time.Now().Add(time.Minute); ; {
+		if got, _ := u.held(); got == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("what is unmapped counts for a minute")
+		}
 	}
 }

@@ -22,6 +22,9 @@ type Pinner interface {
 
 // wiper overwrites what regions held that have no name any more, when nobody has them.
 type wiper struct {
+	keep func(NodeID) // told that a region is to be kept although it has no name, until done is told; both may be told twice
+	done func(NodeID)
+
 	mu      sync.Mutex // guards the rest; taken alone
 	paths   map[NodeID]string
 	pending map[NodeID]*wipe
@@ -38,8 +41,16 @@ type wipe struct {
 }
 
 func newWiper() *wiper {
-	return &wiper{paths: map[NodeID]string{}, pending: map[NodeID]*wipe{}, wake: make(chan struct{}, 1)}
+	nothing := func(NodeID) {}
+	return &wiper{keep: nothing, done: nothing, paths: map[NodeID]string{}, pending: map[NodeID]*wipe{}, wake: make(chan struct{}, 1)}
 }
+
+// OnWipe sets who keeps regions for who serves the arena next, in the case that this one dies before they are overwritten.
+// Set it before the first request.
+func (m *Manager) OnWipe(keep, done func(NodeID)) { m.wipes.keep, m.wipes.done = keep, done }
+
+// ToWipe reports whether a region without a name is kept to be overwritten.
+func (m *Manager) ToWipe(node NodeID) bool { return m.wipes.knows(node) }
 
 // SetZero says whether regions are overwritten where no directory says it.
 func (m *Manager) SetZero(zero bool) {
@@ -73,6 +84,14 @@ func (m *Manager) markZero(a *Attr, at Place) {
 	m.wipes.mu.Lock()
 	m.wipes.paths[a.Node] = path.Join(m.Path(at.Dir), at.Name)
 	m.wipes.mu.Unlock()
+	m.wipes.keep(a.Node)
+}
+
+// foundMarked looks whether a region that an earlier server knew is to be overwritten.
+func (m *Manager) foundMarked(node NodeID) {
+	if m.readSaying(node).zero {
+		m.lives.any.Store(true)
+	}
 }
 
 // takeToZero takes over a region that nobody can reach any more, if it is to be overwritten.
@@ -85,14 +104,17 @@ func (m *Manager) takeToZero(node NodeID) bool {
 	}
 	a, err := m.Arena.Getattr(node)
 	if err != nil || a.Nlink > 0 || !a.IsRegion() || a.Source != NoNode || !m.zeroes(node) {
+		m.wipes.forget(node)
 		return false
 	}
 	if p, ok := m.Arena.(Pinner); ok {
 		if err := p.Pin(node); err != nil {
 			m.notZeroed(node, m.wipes.pathOf(node), err)
+			m.wipes.forget(node)
 			return false
 		}
 	}
+	m.wipes.keep(node)
 	if m.wipes.add(node, m.now()) {
 		return true
 	}
@@ -103,6 +125,23 @@ func (w *wiper) has(node NodeID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.pending[node] != nil
+}
+
+// knows is has, of those too that somebody has yet.
+func (w *wiper) knows(node NodeID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, marked := w.paths[node]
+	return marked || w.pending[node] != nil
+}
+
+// forget says that nothing is left to be done for a region.
+func (w *wiper) forget(node NodeID) {
+	w.mu.Lock()
+	delete(w.pending, node)
+	delete(w.paths, node)
+	w.mu.Unlock()
+	w.done(node)
 }
 
 func (w *wiper) pathOf(node NodeID) string {
@@ -191,7 +230,7 @@ func (m *Manager) wipe(node NodeID) (done bool) {
 	}
 	at := x.path
 	m.wipes.mu.Unlock()
-	size, err := m.overwrite(node)
+	size, err := m.overwriteAll(node)
 	switch {
 	case errors.Is(err, Stale) || errors.Is(err, NotFound): // it is gone
 	case err != nil:
@@ -200,55 +239,12 @@ func (m *Manager) wipe(node NodeID) (done bool) {
 		m.events.Add(events.Event{Kind: events.Zeroed, Time: m.now(), Node: uint64(node), Path: at, Size: size, Sized: true})
 	}
 	m.Arena.Drop(node)
+	m.wipes.forget(node)
 	m.let(node, false)
-	m.wipes.mu.Lock()
-	delete(m.wipes.pending, node)
-	delete(m.wipes.paths, node)
-	m.wipes.mu.Unlock()
 	return true
 }
 
 func (m *Manager) notZeroed(node NodeID, at string, err error) {
 	m.events.Add(events.Event{Kind: events.EndFailed, Time: m.now(), Node: uint64(node), Path: at,
 		Reason: fmt.Sprintf("its memory goes back without having been overwritten: %v", err)})
-}
-
-// zeros is what is written at a time.
-const zeros = 1 << 20
-
-// overwrite writes zeros wherever a region has memory, by calls of the system: nothing can leave them out, as a compiler
-// may leave out stores to memory that is not read again. Holes have no memory. It answers the size.
-func (m *Manager) overwrite(node NodeID) (size int64, err error) {
-	a, err := m.Arena.Getattr(node)
-	if err != nil {
-		return 0, err
-	}
-	f, err := m.Arena.Open(node, ReadAccess|WriteAccess)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	nothing := make([]byte, min(a.Size, zeros))
-	for off := int64(0); off < a.Size; {
-		start, err := f.SeekExtent(off, false)
-		if errors.Is(err, NoDevice) {
-			break // holes only, from here on
-		}
-		if err != nil {
-			return 0, err
-		}
-		end, err := f.SeekExtent(start, true)
-		if err != nil {
-			return 0, err
-		}
-		for off = start; off < min(end, a.Size); {
-			n, err := f.WriteAt(nothing[:min(zeros, end-off, a.Size-off)], off)
-			if err != nil {
-				return 0, err
-			}
-			off += int64(n)
-		}
-		off = end
-	}
-	return a.Size, nil
 }

@@ -4,6 +4,7 @@ package tmpfs
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -11,7 +12,7 @@ import (
 	"github.com/shmfs/shmfs/regions"
 )
 
-// trustedUse keeps when a region was last used, in nanoseconds since the system's boot, little-endian. Without privilege
+// trustedUse keeps when a region or a directory was last used, in nanoseconds since the system's boot, little-endian. Without privilege
 // it is not kept.
 const trustedUse = regions.OwnXattrs + ".used"
 
@@ -40,4 +41,16 @@ func (a *Arena) KeptUse(n regions.NodeID) (at time.Duration, err error) {
 		return err
 	})
 	return at, err
+}
+
+// ForgetUse takes it away. That there is none is no error.
+func (a *Arena) ForgetUse(n regions.NodeID) error {
+	if a.recordName != trustedRecord {
+		return nil
+	}
+	err := a.withPath(n, func(path string) error { return unix.Removexattr(path, trustedUse) })
+	if errors.Is(err, regions.NoData) {
+		return nil
+	}
+	return err
 }

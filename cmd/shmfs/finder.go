@@ -17,6 +17,9 @@ type finder interface {
 	device(point string) (uint64, error)
 	// elsewhere answers where a file system is mounted, in the namespaces of all processes that can be looked into.
 	elsewhere(device uint64) ([]sighting, error)
+	// process answers the number here of a process that has the number pid in a pid namespace; false if it cannot be
+	// seen from here.
+	process(pid int, namespace uint64) (int, bool)
 }
 
 // sighting is a mount that a process sees.

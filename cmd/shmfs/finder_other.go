@@ -23,4 +23,6 @@ func (noFinder) device(string) (uint64, error) { return 0, notHere() }
 
 func (noFinder) elsewhere(uint64) ([]sighting, error) { return nil, notHere() }
 
+func (noFinder) process(int, uint64) (int, bool) { return 0, false }
+
 func (noFinder) below(string) ([]string, error) { return nil, notHere() }

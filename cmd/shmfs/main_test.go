@@ -68,6 +68,7 @@ type fakeFinder struct {
 	nested  []string
 	before  []holder   // through earlier mounts
 	other   []sighting // of the same file system
+	hidden  bool       // whether servers cannot be seen
 	err     error
 }
 
@@ -76,6 +77,8 @@ func (f *fakeFinder) earlier([]string) ([]holder, error) { return f.before, f.er
 func (f *fakeFinder) device(string) (uint64, error) { return 1, f.err }
 
 func (f *fakeFinder) elsewhere(uint64) ([]sighting, error) { return f.other, f.err }
+
+func (f *fakeFinder) process(pid int, _ uint64) (int, bool) { return pid, !f.hidden }
 
 func (f *fakeFinder) points() ([]string, error) { return f.mounted, f.err }
 
@@ -147,6 +150,11 @@ func (f *fakeMounter) unmount(point string, lazy bool) error {
 func (f *fakeMounter) gone(_ context.Context, pid int) error {
 	f.log = append(f.log, fmt.Sprint("gone ", pid))
 	return f.refuse["gone"]
+}
+
+func (f *fakeMounter) left(_ context.Context, point string) error {
+	f.log = append(f.log, fmt.Sprint("left ", filepath.Base(point)))
+	return f.refuse["left"]
 }
 
 func (f *fakeMounter) inUse(context.Context, string) ([]string, error) {

@@ -30,6 +30,8 @@ type unmounter interface {
 	unmount(point string, lazy bool) error
 	// gone waits until a process has ended.
 	gone(ctx context.Context, pid int) error
+	// left waits until nobody has the regions of a mount point as a server has them.
+	left(ctx context.Context, point string) error
 	// discard ends the regions that a mount left. Those that are still open or mapped live as long as that.
 	discard(point string) error
 	// inUse answers the names of regions that somebody holds, of those that a mount left at a place.

@@ -42,6 +42,8 @@ func (noMounter) unmount(string, bool) error { return notHere() }
 
 func (noMounter) gone(context.Context, int) error { return notHere() }
 
+func (noMounter) left(context.Context, string) error { return notHere() }
+
 func (noMounter) inUse(context.Context, string) ([]string, error) { return nil, notHere() }
 
 func (noMounter) discard(string) error { return notHere() }

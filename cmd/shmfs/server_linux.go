@@ -210,6 +210,8 @@ func (s *serving) connect(fd int) error {
 			Started:   time.Now(),
 			Keeper:    s.keeperStats,
 			Caretaker: s.caretaker,
+
+			PIDNamespace: pidNamespace(s.sh.root, "self"),
 		}),
 	})
 	var err error
@@ -308,13 +310,16 @@ func (s *serving) mounted() mounted {
 // found stays for the next try if this one came to nothing.
 func (s *serving) end() error {
 	var err error
+	keep := s.found && !s.served || s.current != nil && s.current.Config().Keep
+	if s.arena != nil && s.served && !keep {
+		err = s.manager.WipeLeft(context.Background())
+	}
 	if s.arena != nil {
-		err = s.arena.Close()
+		err = errors.Join(err, s.arena.Close())
 	}
 	if s.place == nil {
 		return err
 	}
-	keep := s.found && !s.served || s.current != nil && s.current.Config().Keep
 	return errors.Join(err, s.place.release(keep))
 }
 

@@ -115,8 +115,9 @@ func (o umountOptions) kept(ctx context.Context, sh *shell, s server) error {
 // server is who serves a mount.
 type server struct {
 	*control.Client
-	pid   int   // 0 if it does not answer
-	inUse int64 // regions
+	pid    int   // 0 if it does not answer, or cannot be seen from here
+	hidden bool  // it answers, and cannot be seen: it runs in a pid namespace that is not below this one
+	inUse  int64 // regions
 
 	device uint64 // of the file system; 0 if it is not known
 }
@@ -132,7 +133,13 @@ func (sh *shell) serverOf(ctx context.Context, point string) (server, error) {
 		if pid == 0 {
 			pid = s.Int("server_pid")
 		}
-		return server{Client: c, pid: int(pid), inUse: s.Int("regions_in_use")}, err
+		x := server{Client: c, pid: int(pid), inUse: s.Int("regions_in_use")}
+		if pid != 0 {
+			var seen bool
+			x.pid, seen = sh.finder.process(int(pid), uint64(s.Int("pid_namespace")))
+			x.hidden = !seen
+		}
+		return x, err
 	})
 	if s.Client == nil {
 		s.Client = &control.Client{Mountpoint: point}
@@ -179,14 +186,14 @@ func (sh *shell) unmount(point string, lazy bool) error {
 // wait waits until the server is gone, so that nothing is left. One that was detached while in use ends with its last
 // user.
 func (o umountOptions) wait(ctx context.Context, sh *shell, s server) error {
-	if s.pid == 0 {
+	if s.pid == 0 && !s.hidden {
 		return nil
 	}
 	limit := elsewhereTime
 	if o.lazy {
 		limit = lazyTime
 	}
-	err := sh.goneWithin(ctx, limit, s.pid)
+	err := sh.goneWithin(ctx, limit, s)
 	switch {
 	case !errors.Is(err, context.DeadlineExceeded):
 		return err
@@ -196,18 +203,28 @@ func (o umountOptions) wait(ctx context.Context, sh *shell, s server) error {
 	if err := sh.mountedElsewhere(s); err != nil {
 		return err
 	}
-	if err := sh.goneWithin(ctx, endTime-elsewhereTime, s.pid); !errors.Is(err, context.DeadlineExceeded) {
+	if err := sh.goneWithin(ctx, endTime-elsewhereTime, s); !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return &failure{code: exitNoAnswer,
-		reason: fmt.Sprintf("%s is unmounted, but its server (pid %d) has not ended", s.Mountpoint, s.pid),
+		reason: fmt.Sprintf("%s is unmounted, but its server (%s) has not ended", s.Mountpoint, s.who()),
 		remedy: "it may still be giving back memory; see its log"}
 }
 
-func (sh *shell) goneWithin(ctx context.Context, limit time.Duration, pid int) error {
+func (sh *shell) goneWithin(ctx context.Context, limit time.Duration, s server) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return sh.unmounter.gone(ctx, pid)
+	if s.hidden {
+		return sh.unmounter.left(ctx, s.Mountpoint)
+	}
+	return sh.unmounter.gone(ctx, s.pid)
+}
+
+func (s server) who() string {
+	if s.hidden {
+		return "in another pid namespace"
+	}
+	return fmt.Sprintf("pid %d", s.pid)
 }
 
 // lingering is for a server that was detached while in use. The place of its regions is given up now, so that the next
@@ -218,8 +235,8 @@ func (o umountOptions) lingering(sh *shell, s server) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(sh.out, "%s is detached; its server (pid %d) ends with the last who holds a region\n",
-		printable(s.Mountpoint), s.pid)
+	_, err := fmt.Fprintf(sh.out, "%s is detached; its server (%s) ends with the last who holds a region\n",
+		printable(s.Mountpoint), s.who())
 	return err
 }
 

@@ -40,6 +40,7 @@ const upgradeTime = 30 * time.Second
 // serverState is what an upgrade changes, and goes by.
 type serverState struct {
 	keeper, server, restarts int64
+	hidden                   bool // these processes cannot be seen from here
 	version                  string
 	program                  string // on disk
 	ledger                   ledger.Layout
@@ -50,13 +51,17 @@ func upgrade(ctx context.Context, sh *shell, path string) error {
 	if err != nil {
 		return err
 	}
-	before, err := stateOf(ctx, point)
+	before, err := sh.stateOf(ctx, point)
 	if err != nil {
 		return err
 	}
-	if before.keeper == 0 {
+	if before.keeper == 0 && !before.hidden {
 		return &failure{code: exitFailed, reason: point + " has no keeper: its server cannot be replaced",
 			remedy: "unmount with --keep, and mount again"}
+	}
+	if before.hidden {
+		return &failure{code: exitFailed, reason: "the server of " + point + " runs in a pid namespace that cannot be seen from here",
+			remedy: "upgrade it where it was mounted, or from outside of it"}
 	}
 	if err := before.suits(ctx, sh, point); err != nil {
 		return err
@@ -65,7 +70,7 @@ func upgrade(ctx context.Context, sh *shell, path string) error {
 		return upgradeFailure(point, err)
 	}
 	for end := sh.now().Add(upgradeTime); sh.now().Before(end); time.Sleep(pollTime) {
-		after, err := stateOf(ctx, point)
+		after, err := sh.stateOf(ctx, point)
 		if errors.Is(err, syscall.EIO) {
 			continue // servers of early releases lose a request that they are just reading when they are killed
 		}
@@ -124,7 +129,7 @@ func (s *serverState) replaced(sh *shell, point string, after serverState) error
 	return err
 }
 
-func stateOf(ctx context.Context, point string) (serverState, error) {
+func (sh *shell) stateOf(ctx context.Context, point string) (serverState, error) {
 	return ask(ctx, point, func() (serverState, error) {
 		c, err := control.Open(point)
 		if err != nil {
@@ -135,8 +140,11 @@ func stateOf(ctx context.Context, point string) (serverState, error) {
 			return serverState{}, err
 		}
 		v, err := c.Version()
+		namespace := uint64(s.Int("pid_namespace"))
+		keeper, seen := sh.finder.process(int(s.Int("keeper_pid")), namespace)
+		server, _ := sh.finder.process(int(s.Int("server_pid")), namespace)
 		return serverState{
-			keeper: s.Int("keeper_pid"), server: s.Int("server_pid"), restarts: s.Int("restarts_total"),
+			keeper: int64(keeper), server: int64(server), hidden: !seen, restarts: s.Int("restarts_total"),
 			version: v.Text("version"), program: s.Text("program"),
 			// The first layout did not say so.
 			ledger: ledger.Layout{Version: uint32(max(1, s.Int("ledger_version"))), Oldest: uint32(max(1, s.Int("ledger_oldest")))},

@@ -32,7 +32,7 @@ func (s *Server) Forget(node, _ uint64) {
 
 func (s *Server) forget(n regions.NodeID) {
 	s.tree.Forget(n)
-	if s.backings != nil {
+	if s.backings != nil && !s.tree.Arena().ToWipe(n) {
 		s.backings.forget(n)
 	}
 }

@@ -115,8 +115,7 @@ func (s *Server) restore() error {
 	return nil
 }
 
-// restoreBackings takes over what the kernel has registered. Each one may be in use by mappings only, so each counts as
-// opened and released.
+// restoreBackings takes over what the kernel has registered. Each one may be in use by mappings only.
 func (s *Server) restoreBackings(path bool) error {
 	b, err := newBackings(s.tree.Arena(), s.device)
 	if err != nil {
@@ -135,9 +134,7 @@ func (s *Server) restoreBackings(path bool) error {
 		b.nodes[n] = &backing{id: x.ID, index: x.Index()}
 	})
 	for _, n := range b.all() {
-		const both = regions.ReadAccess | regions.WriteAccess
-		s.tree.Arena().Opened(n, both)
-		s.tree.Arena().Released(n, both)
+		s.tree.Arena().Remembered(n)
 	}
 	for _, x := range closing {
 		s.ledger.LeaveBacking(x.Index(), func() { s.device.UnregisterBackingFd(x.ID) })

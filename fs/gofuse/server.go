@@ -117,7 +117,9 @@ func (s *Server) use(b *backings) {
 	s.backings = b
 	s.tree.Arena().AllowShares()
 	s.tree.Arena().OnFree(b.free)
-	if !b.path {
+	if b.path {
+		s.tree.Arena().OnWipe(func(n regions.NodeID) { b.keep(n, true) }, b.forget)
+	} else {
 		s.tree.Arena().OnProbe(b.free) // a registered descriptor that is not O_PATH is a user itself
 	}
 }

@@ -159,6 +159,24 @@ func (e *ends) innocent(t *testing.T) {
 	}
 }
 
+// Servers die at every other name of a session whose time is over, and nothing of it is left.
+func TestSessionsEndThoughServersDie(t *testing.T) {
+	needSuccessor(t)
+	needRoot(t)
+	failing := program(t, ".", "failing", "-tags", "failpoints")
+	t.Setenv(failpoint.Variable, string(failpoint.Unlinked)+"=2")
+	m, _ := mountOf(t, failing, "--crash-loop-deaths=1000")
+	m.setLife(t, "all", "lifetime", "session,ttl=2s")
+	s := filepath.Dir(m.setLife(t, "all/s/d", "zero", "false"))
+	for i := range manyEnds {
+		newFile(t, filepath.Join(s, "d", fmt.Sprint(i)))
+	}
+	eventually(t, func() bool { return gone(s) }, "end of the session", func() any { return m.cares(t) })
+	if deaths := m.number(t, "restarts_total"); deaths < 2 {
+		t.Errorf("%d servers died, want some", deaths)
+	}
+}
+
 // A time to live goes on in the next server: servers die faster than it passes, and the region ends all the same.
 func TestTimeToLiveOutlivesTheServer(t *testing.T) {
 	needSuccessor(t)

@@ -24,5 +24,8 @@ const (
 )
 
 // Variable is the environment's variable that says where to end: "POINT=N" is with a chance of one in N at that point,
-// "any=N" at any of them.
+// "any=N" at any of them. "POINT=stop" stops the process there, so that something else can be done meanwhile.
 const Variable = "SHMFS_FAILPOINT"
+
+// Stop, in the place of a chance, stops the process.
+const Stop = "stop"

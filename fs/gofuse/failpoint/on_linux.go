@@ -10,10 +10,14 @@ import (
 	"syscall"
 )
 
-// Hit ends the process without a word, if that is wanted here.
+// Hit ends the process without a word, or stops it, if that is wanted here.
 func Hit(p Point) {
 	where, chance, ok := strings.Cut(os.Getenv(Variable), "=")
 	if !ok || where != "any" && where != string(p) {
+		return
+	}
+	if chance == Stop {
+		syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 		return
 	}
 	n, err := strconv.Atoi(chance)
