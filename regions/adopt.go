@@ -92,6 +92,9 @@ func (m *Manager) adopt(ctx context.Context, fn func(NodeID)) (Totals, error) {
 	err := m.survey(ctx, func(it Item) error {
 		m.found(&it)
 		if it.Attr.IsRegion() {
+			if it.Says {
+				m.lives.any.Store(true)
+			}
 			fn(it.Attr.Node)
 		}
 		return nil
@@ -112,6 +115,7 @@ func (m *Manager) survey(ctx context.Context, fn func(Item) error) error {
 	}
 	return m.Arena.Walk(ctx, RootNode, func(it Item) error {
 		it.Labels = m.ownLabels(it.Attr.Node)
+		it.Says = m.readSaying(it.Attr.Node) != (saying{})
 		return fn(it)
 	})
 }

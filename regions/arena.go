@@ -195,6 +195,7 @@ type Item struct {
 	Record Record // zero if there is none
 	Xattrs int64  // bytes of extended attributes that count; only where Survey met it
 	Labels string // what a region's LabelsXattr says; only where Survey met it
+	Says   bool   // it has attributes of LifeXattr; only where Survey met it
 }
 
 // Properties are an arena's declared differences.

@@ -35,25 +35,19 @@ func (c *Caretaker) expect() {
 	c.inOrder, c.missed = before >= endedInOrder, before == toBegin
 }
 
-// begin looks for regions that say something themselves, which nobody has told of in a server that was started anew, and
-// at all of them if anything has a lifetime.
+// begin looks at all regions if anything has a lifetime. What is used meanwhile, it hears of afterwards.
 func (c *Caretaker) begin(ctx context.Context) {
 	keeps, resumes := c.resumable()
-	c.m.Arena.Walk(ctx, RootNode, func(it Item) error {
-		if it.Attr.IsRegion() && c.m.readSaying(it.Attr.Node) != (saying{}) {
-			c.m.lives.any.Store(true)
-		}
-		return nil
-	})
 	lives := c.m.lives.any.Load()
 	if keeps && (!resumes || !lives) {
 		c.forgetAll(ctx)
 	}
-	unseen := c.m.lives.started()
 	defer c.begun(ctx)
+	defer c.m.lives.started()
 	if !lives {
 		return
 	}
+	unseen := c.m.lives.takeUsed()
 	c.setStarting(true, resumes, unseen)
 	c.lookBelow(ctx, RootNode)
 	for n := range unseen {

@@ -24,11 +24,8 @@ func (m *Manager) Remembered(node NodeID) {
 // expect says that a caretaker is to begin.
 func (l *lives) expect() { l.starting.Store(true) }
 
-// started says that it begins: what happens from now on it hears of. It answers what was used before.
-func (l *lives) started() map[NodeID]struct{} {
-	l.starting.Store(false)
-	return l.takeUsed()
-}
+// started says that it knows what there is: of what matters from now on it hears.
+func (l *lives) started() { l.starting.Store(false) }
 
 // use takes note that a region was used.
 func (l *lives) use(n NodeID) {

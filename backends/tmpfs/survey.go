@@ -152,7 +152,7 @@ func (s *survey) item(d *surveyed, e regions.Entry) regions.Item {
 	it := regions.Item{Parent: d.node}
 	it.Attr, _ = s.arena.find(directory{fd: d.fd, node: s.arena.inner(d.node)}, e.Name)
 	if s.records && it.Attr.Node != regions.NoNode {
-		it.Xattrs, it.Labels = s.arena.xattrsAt(d.fd, e.Name)
+		s.arena.xattrsAt(d.fd, e.Name, &it)
 	}
 	if s.records && it.Attr.IsRegion() {
 		it.Record, _ = s.arena.recordIn(d.fd, e.Name)

@@ -143,8 +143,9 @@ func (a *Arena) Listxattr(n regions.NodeID) ([]string, error) {
 
 const sysListxattrat = 465 // the same on every architecture (Linux 6.13)
 
-// xattrsAt answers how many bytes of extended attributes of a name in an open directory count, and its labels.
-func (a *Arena) xattrsAt(dirfd int, name string) (bytes int64, labels string) {
+// xattrsAt tells of the extended attributes of a name in an open directory: how many bytes count, its labels, and whether
+// it says something of its life.
+func (a *Arena) xattrsAt(dirfd int, name string, it *regions.Item) {
 	var buf [512]byte // enough for almost all
 	list, path := []byte(nil), procPath(dirfd)+"/"+name
 	if n, ok := a.listIn(dirfd, name, buf[:]); ok {
@@ -156,16 +157,16 @@ func (a *Arena) xattrsAt(dirfd int, name string) (bytes int64, labels string) {
 		shown, ok := a.shown(stored)
 		if ok && shown == regions.LabelsXattr {
 			value, _ := growing(func(buf []byte) (int, error) { return unix.Lgetxattr(path, stored, buf) })
-			labels = string(value)
+			it.Labels = string(value)
 		}
+		it.Says = it.Says || ok && regions.LifeXattr(shown)
 		if !ok || !regions.CountedXattr(shown) {
 			continue
 		}
 		if n, err := unix.Lgetxattr(path, stored, nil); err == nil {
-			bytes += int64(len(shown) + n)
+			it.Xattrs += int64(len(shown) + n)
 		}
 	}
-	return bytes, labels
 }
 
 // listIn lists the attributes of a name in an open directory, without a walk through /proc; false if it cannot.

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asUser runs a command as the user of limits, and answers whether it went well.
-func asUser(t *testing.T, line ...string) bool {
+// asLimitUser runs a command as the user of limits, and answers whether it went well.
+func asLimitUser(t *testing.T, line ...string) bool {
 	t.Helper()
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: limitUser, Gid: limitGroup}}
@@ -102,7 +102,7 @@ func checkCopies(t *testing.T, at func(string) string, set func(name, limit stri
 	wantErrno(t, "a copy that root made", set("top/copied", "8M"), syscall.EPERM)
 	for _, from := range []string{"top/roots", "top/his"} {
 		to := from + "-copy"
-		if !asUser(t, "cp", "-a", at(from), at(to)) {
+		if !asLimitUser(t, "cp", "-a", at(from), at(to)) {
 			t.Errorf("cp -a of %s as its user went wrong", from)
 		}
 		n, err := unix.Getxattr(at(to), "user.shmfs.limit", value[:])
