@@ -256,6 +256,7 @@ func (c *Caretaker) plan(x *care) {
 	c.m.lives.wantClose(x.node, true) // before it is asked whether it is open
 	if c.m.users.isOpen(x.node) {
 		x.state = CareInUse // its release is told
+		c.forgetUse(x.node, x)
 		c.schedule(x, time.Time{})
 		return
 	}
@@ -427,8 +428,10 @@ func (c *Caretaker) after(x *care, end *Ending) {
 			c.keepUse(x)
 			c.schedule(x, now.Add(x.lifetime.TTL))
 		case c.m.users.isOpen(x.node):
+			c.forgetUse(x.node, x)
 			c.schedule(x, time.Time{}) // its release is told
 		default:
+			c.forgetUse(x.node, x)
 			c.schedule(x, now.Add(backOff(x.tries)))
 		}
 	default:

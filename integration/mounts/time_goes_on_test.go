@@ -115,6 +115,7 @@ func TestTimeBeginsAnewWithAUseThatNobodySaw(t *testing.T) {
 	if err := syscall.Kill(server, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, func() bool { return stopped(t, server) }, "all of the server's threads to stop", func() any { return server })
 	for _, f := range files {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
