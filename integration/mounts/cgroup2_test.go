@@ -68,7 +68,7 @@ func TestTouchedInACgroup(t *testing.T) {
 func TestUnifiedCgroups(t *testing.T) {
 	g := memoryCgroup(t, "v2")
 	a, b := g.below(t, "a"), g.below(t, "b")
-	const memory, limit, above = 64 << 20, 32 << 20, 30 << 20
+	const memory, limit, above = 512 << 20, 32 << 20, 30 << 20
 	if !a.limitMemory(t, memory) {
 		t.Fatal("a cgroup below has no memory.max")
 	}
@@ -81,7 +81,7 @@ func TestUnifiedCgroups(t *testing.T) {
 	told := m.lastError(t)
 	t.Log(told)
 	for _, want := range []string{"24M of the 32M bytes of cgroup " + a.path + " are promised, and 9.0M more asked for",
-		"; the caller's cgroup " + a.path + " has ", " of its 64M of memory in use", "echo 'cgroup " + a.path + " bytes="} {
+		"; the caller's cgroup " + a.path + " has ", " of its 512M of memory in use", "echo 'cgroup " + a.path + " bytes="} {
 		if !strings.Contains(told, want) {
 			t.Errorf("got %s, want %q", told, want)
 		}
@@ -93,7 +93,7 @@ func TestUnifiedCgroups(t *testing.T) {
 	checkUnifiedUsage(t, m, g, a, memory)
 	r := shmfs(t, "usage", "--by", "cgroup", m.dir)
 	t.Log(r.stdout)
-	for _, want := range []string{"MEMORY", "PRESSURE", "64M", a.path + "\n", b.path + "\n"} {
+	for _, want := range []string{"MEMORY", "PRESSURE", "512M", a.path + "\n", b.path + "\n"} {
 		if r.code != 0 || !strings.Contains(r.stdout, want) {
 			t.Errorf("shmfs usage does not show %q: %+v", want, r)
 		}
