@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmfs/shmfs/regions/accounts"
@@ -48,21 +49,22 @@ const (
 
 // headroom is memory beside the limit: for what grows before anybody can be asked.
 type headroom struct {
-	bytes func(size int64) int64
+	bytes atomic.Pointer[func(size int64) int64] // nil for none
 }
 
 // SetUnit says in which units memory is given, in bytes.
 func (m *Manager) SetUnit(bytes int64) { m.accounts.SetUnit(bytes) }
 
 // SetHeadroom says how much more memory the arena has than may be promised, for each size. Call it before SetSize.
-func (m *Manager) SetHeadroom(of func(size int64) int64) { m.size.bytes = of }
+func (m *Manager) SetHeadroom(of func(size int64) int64) { m.size.bytes.Store(&of) }
 
 // physical is how large an arena must be to hold what may be promised.
 func (m *Manager) physical(size int64) int64 {
-	if m.size.bytes == nil || size <= 0 || size == Unlimited {
+	of := m.size.bytes.Load()
+	if of == nil || size <= 0 || size == Unlimited {
 		return size
 	}
-	return size + min(m.size.bytes(size), Unlimited-1-size)
+	return size + min((*of)(size), Unlimited-1-size)
 }
 
 // SetSize takes over the limit of an arena that has its size already.
