@@ -49,24 +49,9 @@ type Refused struct {
 }
 
 // ReadErrors reads `errors`.
-func ReadErrors(r io.Reader) ([]Refused, error) {
-	var all []Refused
-	lines := newLines(r)
-	for lines.Scan() {
-		x, err := parseRefused(lines.Text())
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		all = append(all, x)
-	}
-	return all, lines.Err()
-}
+func ReadErrors(r io.Reader) ([]Refused, error) { return readPairs(r, parseRefused) }
 
-func parseRefused(line string) (Refused, error) {
-	p, err := parsePairs(line)
-	if err != nil {
-		return Refused{}, err
-	}
+func parseRefused(p map[string]string) (_ Refused, err error) {
 	x := Refused{
 		Operation: p["operation"], Path: p["path"], Errno: p["errno"], Process: p["process"],
 		Reason: p["reason"], Remedy: p["remedy"],

@@ -69,6 +69,24 @@ func newLines(r io.Reader) *bufio.Scanner {
 	return lines
 }
 
+// readPairs reads lines of key=value pairs, each of which parse makes something of.
+func readPairs[T any](r io.Reader, parse func(p map[string]string) (T, error)) ([]T, error) {
+	all := []T{}
+	lines := newLines(r)
+	for lines.Scan() {
+		p, err := parsePairs(lines.Text())
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+		}
+		x, err := parse(p)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+		}
+		all = append(all, x)
+	}
+	return all, lines.Err()
+}
+
 // ReadFlat reads `key value` lines. A line without a value has the value "".
 func ReadFlat(r io.Reader) (Flat, error) {
 	f := Flat{values: map[string]string{}}

@@ -124,24 +124,9 @@ type Care struct {
 }
 
 // ReadCares reads `gc`.
-func ReadCares(r io.Reader) ([]Care, error) {
-	all := []Care{}
-	lines := newLines(r)
-	for lines.Scan() {
-		x, err := parseCare(lines.Text())
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		all = append(all, x)
-	}
-	return all, lines.Err()
-}
+func ReadCares(r io.Reader) ([]Care, error) { return readPairs(r, parseCare) }
 
-func parseCare(line string) (Care, error) {
-	p, err := parsePairs(line)
-	if err != nil {
-		return Care{}, err
-	}
+func parseCare(p map[string]string) (_ Care, err error) {
 	x := Care{Path: p["path"], Node: p["node"], Lifetime: p["lifetime"], State: p["state"], OwnerGone: p["owner_gone"] == "true",
 		Reason: p["reason"]}
 	if d := p["deadline"]; d != "-" {

@@ -198,25 +198,15 @@ type Limit struct {
 
 // ReadLimits reads `limits`.
 func ReadLimits(r io.Reader) ([]Limit, error) {
-	var all []Limit
-	lines := newLines(r)
-	for lines.Scan() {
-		p, err := parsePairs(lines.Text())
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		x := Limit{Subject: p["subject"], Name: p["name"], Writes: p["writes"], Overcommit: p["overcommit"], Pages: p["pages"]}
+	return readPairs(r, func(p map[string]string) (x Limit, err error) {
+		x = Limit{Subject: p["subject"], Name: p["name"], Writes: p["writes"], Overcommit: p["overcommit"], Pages: p["pages"]}
 		err = numbers(p, map[string]*int64{
 			"bytes": &x.Bytes, "regions": &x.Regions, "nodes": &x.Nodes, "largest": &x.Largest, "soft_bytes": &x.SoftBytes,
 			"soft_regions": &x.SoftRegions, "reserve": &x.Reserve, "throttle": &x.Throttle, "promised": &x.Promised, "reserved": &x.Reserved,
 			"promised_regions": &x.PromisedRegions, "promised_nodes": &x.PromisedNodes, "rate": &x.Rate, "full_in": &x.FullIn,
 		})
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		all = append(all, x)
-	}
-	return all, lines.Err()
+		return x, err
+	})
 }
 
 // numbers reads integers, regions.Unlimited for max.

@@ -157,13 +157,13 @@ func FuzzRefusalIsReadAsWritten(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path, process, reason, remedy string) {
 		var p pairs
 		writeRefusal(&p, &fs.Refused{Time: day, Path: path, Process: process, Reason: reason, Remedy: remedy, Code: regions.IO})
-		got, err := parseRefused(strings.TrimSuffix(string(p.b), "\n"))
-		if err != nil || strings.Count(string(p.b), "\n") != 1 {
-			t.Fatalf("%q: %v", p.b, err)
+		got, err := ReadErrors(strings.NewReader(string(p.b)))
+		if err != nil || len(got) != 1 || strings.Count(string(p.b), "\n") != 1 {
+			t.Fatalf("%q: %v, %v", p.b, got, err)
 		}
 		want := Refused{Time: day, Operation: "lookup", Errno: "EIO", Path: path, Process: process, Reason: reason, Remedy: remedy}
-		if got != want {
-			t.Errorf("got %+v, want %+v", got, want)
+		if got[0] != want {
+			t.Errorf("got %+v, want %+v", got[0], want)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/url"
 	"strconv"
@@ -72,24 +71,9 @@ type Session struct {
 }
 
 // ReadSessions reads `sessions`.
-func ReadSessions(r io.Reader) ([]Session, error) {
-	all := []Session{}
-	lines := newLines(r)
-	for lines.Scan() {
-		x, err := parseSession(lines.Text())
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		all = append(all, x)
-	}
-	return all, lines.Err()
-}
+func ReadSessions(r io.Reader) ([]Session, error) { return readPairs(r, parseSession) }
 
-func parseSession(line string) (Session, error) {
-	p, err := parsePairs(line)
-	if err != nil {
-		return Session{}, err
-	}
+func parseSession(p map[string]string) (_ Session, err error) {
 	x := Session{Path: p["path"], Node: p["node"], State: p["state"], TTL: p["ttl"], OwnerGone: p["owner_gone"] == "true",
 		Reason: p["reason"]}
 	for key, to := range map[string]*time.Time{"deadline": &x.Deadline, "last_used": &x.LastUsed} {
@@ -100,8 +84,9 @@ func parseSession(line string) (Session, error) {
 			return Session{}, err
 		}
 	}
-	return x, numbers(p, map[string]*int64{
+	err = numbers(p, map[string]*int64{
 		"owner_pid": &x.OwnerPID, "regions": &x.Regions, "in_use": &x.InUse, "promised": &x.Promised,
 		"resident": &x.Resident, "limit": &x.Limit,
 	})
+	return x, err
 }

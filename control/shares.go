@@ -92,14 +92,7 @@ type Share struct {
 
 // ReadShares reads `shares`.
 func ReadShares(r io.Reader) ([]Share, error) {
-	all := []Share{}
-	lines := newLines(r)
-	for lines.Scan() {
-		p, err := parsePairs(lines.Text())
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		all = append(all, Share{Path: p["path"], Source: p["source"], Access: p["access"]})
-	}
-	return all, lines.Err()
+	return readPairs(r, func(p map[string]string) (Share, error) {
+		return Share{Path: p["path"], Source: p["source"], Access: p["access"]}, nil
+	})
 }

@@ -134,14 +134,8 @@ type Usage struct {
 
 // ReadUsage reads one of the files of `usage`.
 func ReadUsage(r io.Reader) ([]Usage, error) {
-	var all []Usage
-	lines := newLines(r)
-	for lines.Scan() {
-		p, err := parsePairs(lines.Text())
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		x := Usage{Name: p["name"]}
+	return readPairs(r, func(p map[string]string) (x Usage, err error) {
+		x = Usage{Name: p["name"]}
 		err = numbers(p, map[string]*int64{
 			"promised": &x.Promised, "resident": &x.Resident, "unlinked": &x.Unlinked, "reserved": &x.Reserved,
 			"regions": &x.Regions, "nodes": &x.Nodes, "peak_promised": &x.PeakPromised, "peak_regions": &x.PeakRegions,
@@ -150,12 +144,8 @@ func ReadUsage(r io.Reader) ([]Usage, error) {
 		if err == nil {
 			err = x.readMemory(p)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		all = append(all, x)
-	}
-	return all, lines.Err()
+		return x, err
+	})
 }
 
 // readMemory reads the keys that are not always there.
