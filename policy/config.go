@@ -51,6 +51,7 @@ type Config struct {
 	Guard       regions.Guard // where no directory says it
 	Labels      string        // as ParseLabelRules reads them
 	Lifetimes   string        // of directories that have none of their own, as ParseDirectoryLifetimes reads them
+	Owners      string        // what of its maker's owns a region, as ParseDirectoryOwners reads it
 	History     int           // regions that are remembered after their end
 	CollectRuns bool          // what is left of runs whose processes are gone ends
 
@@ -166,6 +167,7 @@ func Default() Config {
 		History:   regions.UsualHistory,
 		Labels:    NoLabels,
 		Lifetimes: NoLifetimes,
+		Owners:    NoLifetimes,
 		EndEarly:  regions.FormatOrder(regions.DefaultOrder()),
 
 		OnCrashLoop: CrashLoopEIO,

@@ -42,6 +42,7 @@ collect_runs = true
 history = 7
 lifetimes = "jobs/*:owner;grace=2s"
 end_early = "ttl; owner"
+owners = "jobs/*:process-group"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ end_early = "ttl; owner"
 		LabelLimit:     "run=*:bytes=1073741824",
 		DirectoryLimit: "tenants/*:bytes=2147483648", Zero: true, Guard: regions.GuardProcess, Labels: "run=env:RUN_ID",
 		CollectRuns: true, History: 7, Lifetimes: "jobs/*:owner;grace=2s",
-		EndEarly: "ttl;owner",
+		EndEarly: "ttl;owner", Owners: "jobs/*:process-group",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -274,7 +274,7 @@ func (c *Caretaker) ownerGone(x *care) bool {
 		return false
 	}
 	if !x.owner.known() {
-		x.state, x.reason = CareUnknown, "nobody knows which process made it: it ends as if it were manual"
+		x.state, x.reason = CareUnknown, unknownOwner(x.owner)
 		c.schedule(x, time.Time{})
 		return false
 	}

@@ -196,7 +196,7 @@ func (s *serving) connect(fd int) error {
 	}
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
-		CgroupOf:  gofuse.NewCgroups().Of,
+		GroupsOf:  gofuse.NewCgroups().Groups,
 		Memory:    gofuse.NewMemory(s.sh.root),
 		Owner:     uint32(os.Geteuid()),
 		Handles:   handles,
