@@ -57,6 +57,7 @@ type Config struct {
 
 	Zero     bool   // regions are overwritten at their end, where no directory says it
 	EndEarly string // lifetimes that are cut short where room is wanted, as regions.ParseOrder reads it
+	Pressure string // from when on they are cut short because memory is, as ParsePressure reads it
 
 	OnCrashLoop CrashLoop
 }
@@ -169,6 +170,7 @@ func Default() Config {
 		Lifetimes: NoLifetimes,
 		Owners:    NoLifetimes,
 		EndEarly:  regions.FormatOrder(regions.DefaultOrder()),
+		Pressure:  usualPressure,
 
 		OnCrashLoop: CrashLoopEIO,
 	}

@@ -43,6 +43,7 @@ history = 7
 lifetimes = "jobs/*:owner;grace=2s"
 end_early = "ttl; owner"
 owners = "jobs/*:process-group"
+pressure = "full:100ms/2s"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +57,7 @@ owners = "jobs/*:process-group"
 		LabelLimit:     "run=*:bytes=1073741824",
 		DirectoryLimit: "tenants/*:bytes=2147483648", Zero: true, Guard: regions.GuardProcess, Labels: "run=env:RUN_ID",
 		CollectRuns: true, History: 7, Lifetimes: "jobs/*:owner;grace=2s",
-		EndEarly: "ttl;owner", Owners: "jobs/*:process-group",
+		EndEarly: "ttl;owner", Owners: "jobs/*:process-group", Pressure: "full:5%/2s",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -72,7 +72,9 @@ func (s *serving) keepHouse() {
 	s.manager.SetUptime(processes.Boot)
 	s.manager.SetAlive(watched{w}.alive)
 	s.caretaker = regions.NewCaretaker(s.manager, watched{w})
+	s.caretaker.OnRelief(s.relieved)
 	s.setEndEarly(s.options.config)
+	s.setPressure(s.options.config)
 }
 
 // setEndEarly says which lifetimes are cut short where room is wanted.
