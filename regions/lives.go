@@ -266,6 +266,9 @@ func (m *Manager) restoreLife(dir NodeID) {
 	if of := m.owners.Load(); of != nil && !s.owner.says() {
 		s.owner.kind, s.owner.hasKind = (*of)(m.Path(dir))
 	}
+	if s.hasZero {
+		m.wipes.asked.Store(true)
+	}
 	m.lives.say(dir, s)
 }
 
@@ -322,6 +325,9 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 	}
 	if name == SealXattr {
 		return m.setSeal(node, value, store)
+	}
+	if name == ZeroXattr {
+		m.wipes.asked.Store(true)
 	}
 	if name == LabelsXattr && a.IsRegion() {
 		err = m.relabel(&a, value, store)
