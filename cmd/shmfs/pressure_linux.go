@@ -45,9 +45,9 @@ func (s *serving) setPressure(c policy.Config) {
 func (s *serving) pressureFiles(p policy.Pressure) []pressure.File {
 	memory := gofuse.NewMemory(s.sh.root)
 	all := []pressure.File{{Path: "/" + systemPressure, Told: func() {
-		if available, total, ok := memory.Available(); !ok || available < total/scarce {
+		if available, is := s.isScarce(); is {
 			s.caretaker.Pressed(fmt.Sprintf("programs wait for memory (%s), and %s of %s is available", p,
-				regions.FormatSize(available), regions.FormatSize(total)))
+				regions.FormatSize(available), regions.FormatSize(s.ram)))
 		}
 	}}}
 	// The root of all control groups is the machine; it has no events.
@@ -62,6 +62,12 @@ func (s *serving) pressureFiles(p policy.Pressure) []pressure.File {
 	return append(all, pressure.File{Path: "/" + file, Told: func() {
 		s.caretaker.Pressed(fmt.Sprintf("programs of the server's control group wait for memory (%s)", p))
 	}})
+}
+
+// isScarce answers how much memory programs can have without swapping, and whether that is little. Where nobody knows, it is.
+func (s *serving) isScarce() (available int64, is bool) {
+	available, err := meminfo(s.sh.root, "MemAvailable:")
+	return available, err != nil || available < s.ram/scarce
 }
 
 // relieved tells of what was ended because memory was short.

@@ -98,27 +98,6 @@ func (m *Memory) Tightest(name string) (tightest fs.CgroupMemory, found bool) {
 // Pressure tells of the whole system; not all kernels do (CONFIG_PSI, psi=1).
 func (m *Memory) Pressure() (fs.Pressure, bool) { return m.pressure("proc/pressure/memory") }
 
-// Available answers how much memory programs can have without swapping, and how much there is, in bytes
-// (proc_meminfo(5)).
-func (m *Memory) Available() (available, total int64, ok bool) {
-	b, err := iofs.ReadFile(m.root, "proc/meminfo")
-	if err != nil {
-		return 0, 0, false
-	}
-	for line := range strings.Lines(string(b)) {
-		name, rest, _ := strings.Cut(line, ":")
-		n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 53)
-		switch {
-		case err != nil:
-		case name == "MemTotal":
-			total = n << 10
-		case name == "MemAvailable":
-			available, ok = n<<10, true
-		}
-	}
-	return available, total, ok && total > 0
-}
-
 // OwnGroup answers the directory of this process's control group in the unified hierarchy, without the leading slash; ""
 // where there is none.
 func (m *Memory) OwnGroup() string {

@@ -54,18 +54,6 @@ func TestMemoryOfV1(t *testing.T) {
 	}
 }
 
-func TestAvailable(t *testing.T) {
-	m := NewMemory(files(map[string]string{"proc/meminfo": "MemTotal:   2048 kB\nMemFree: 1 kB\nMemAvailable:   512 kB\nstrange\n"}))
-	if available, total, ok := m.Available(); !ok || available != 512<<10 || total != 2<<20 {
-		t.Errorf("got %d of %d, %v", available, total, ok)
-	}
-	for _, text := range []string{"", "MemTotal: 1 kB\n", "MemAvailable: 1 kB\n", "MemTotal: 1 kB\nMemAvailable: x kB\n"} {
-		if _, _, ok := NewMemory(files(map[string]string{"proc/meminfo": text})).Available(); ok {
-			t.Errorf("%q tells", text)
-		}
-	}
-}
-
 func TestOwnGroup(t *testing.T) {
 	const v2 = "30 24 0:25 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
 	const v1 = "31 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"

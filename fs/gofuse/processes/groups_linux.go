@@ -194,7 +194,6 @@ func (g *group) lost(turn int) {
 			return
 		}
 		g.let()
-		turn = g.turn
 		err := g.seek()
 		var all []func()
 		if errors.Is(err, ErrGone) {
