@@ -363,7 +363,10 @@ func TestGivenUpBySystemd(t *testing.T) {
 		return err
 	}
 	// The server ends a moment after its keeper, and answers until then.
-	eventually(t, func() bool { return errors.Is(answer(), unix.ENOTCONN) }, "ENOTCONN", func() any { return answer() })
+	eventually(t, func() bool { return errors.Is(answer(), unix.ENOTCONN) }, "ENOTCONN", func() any {
+		b, _ := os.ReadFile(filepath.Join(h.dir, ".ctl/stats"))
+		return fmt.Sprint(answer(), h.mountedThere(t), string(b)[:min(len(b), 600)])
+	})
 	if got := h.property(t, "NFileDescriptorStore"); got != "0" {
 		t.Errorf("%s descriptors are stored, want 0", got)
 	}
