@@ -34,12 +34,31 @@ func writeCare(p *pairs, x *regions.Care) {
 	p.add("node", x.Node.String())
 	p.add("lifetime", x.Lifetime.String())
 	p.add("state", string(x.State))
-	p.add("owner_pid", strconv.FormatUint(uint64(x.Owner), 10))
-	p.add("owner_gone", strconv.FormatBool(x.Gone))
+	writeOwner(p, x)
 	p.add("deadline", timeOrDash(x.Deadline))
 	p.add("tries", strconv.Itoa(x.Tries))
 	p.add("reason", x.Reason)
 	p.end()
+}
+
+// writeOwner writes with whom something ends. What knows of processes only reads owner_pid.
+func writeOwner(p *pairs, x *regions.Care) {
+	pid := uint32(0)
+	if x.Owner.Kind == regions.OwnerProcess {
+		pid = x.Owner.ID
+	}
+	p.add("owner_pid", strconv.FormatUint(uint64(pid), 10))
+	p.add("owner_kind", kindOf(x.Owner))
+	p.add("owner", x.Owner.Name())
+	p.add("owner_gone", strconv.FormatBool(x.Gone))
+}
+
+// kindOf names what an owner is; "" for none.
+func kindOf(o regions.WhoOwns) string {
+	if o == (regions.WhoOwns{}) {
+		return ""
+	}
+	return o.Kind.String()
 }
 
 // Write ends regions: "run", "orphans", "runs", "run=7", "path=jobs/7". Every refusal has a reason and a remedy, so that it is found in
@@ -116,7 +135,9 @@ type Care struct {
 	Node      string    `json:"node"`
 	Lifetime  string    `json:"lifetime"`
 	State     string    `json:"state"`
-	OwnerPID  int64     `json:"owner_pid"`
+	OwnerPID  int64     `json:"owner_pid"` // 0 if the owner is no process
+	OwnerKind string    `json:"owner_kind"`
+	Owner     string    `json:"owner"` // its number, or the path of a control group; "" for none
 	OwnerGone bool      `json:"owner_gone"`
 	Deadline  time.Time `json:"deadline,omitzero"`
 	Tries     int64     `json:"tries"`
@@ -128,7 +149,7 @@ func ReadCares(r io.Reader) ([]Care, error) { return readPairs(r, parseCare) }
 
 func parseCare(p map[string]string) (_ Care, err error) {
 	x := Care{Path: p["path"], Node: p["node"], Lifetime: p["lifetime"], State: p["state"], OwnerGone: p["owner_gone"] == "true",
-		Reason: p["reason"]}
+		OwnerKind: p["owner_kind"], Owner: p["owner"], Reason: p["reason"]}
 	if d := p["deadline"]; d != "-" {
 		if x.Deadline, err = time.Parse(time.RFC3339Nano, d); err != nil {
 			return Care{}, err

@@ -56,6 +56,8 @@ func (r *Region) appendJSON(b []byte) []byte {
 	if r.CreatorCgroup != "" {
 		b = appendText(append(b, `,"creator_cgroup":`...), r.CreatorCgroup)
 	}
+	b = appendText(append(b, `,"owner_kind":`...), r.OwnerKind)
+	b = appendText(append(b, `,"owner":`...), r.Owner)
 	return append(b, '}')
 }
 

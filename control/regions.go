@@ -12,12 +12,12 @@ import (
 // regionsTable is `regions`: for people, a line a region, the path last because it has no bound.
 func (d *directory) regionsTable(ctx context.Context, query url.Values) ([]byte, error) {
 	t := newTable(column{head: "ID"}, column{head: "SIZE", right: true}, column{head: "RESIDENT", right: true},
-		column{head: "MODE"}, column{head: "OWNER"}, column{head: "OPENS", right: true}, column{head: "IN-USE"},
-		column{head: "CREATED"}, column{head: "LAST-USED"}, column{head: "PATH"})
+		column{head: "MODE"}, column{head: "OWNER"}, column{head: "BELONGS-TO"}, column{head: "OPENS", right: true},
+		column{head: "IN-USE"}, column{head: "CREATED"}, column{head: "LAST-USED"}, column{head: "PATH"})
 	err := d.eachRegion(ctx, query, func(it *regions.Item) error {
 		r := d.region(it)
 		t.row(orDash(r.ID), regions.FormatSize(r.Size), regions.FormatSize(r.Resident), r.Mode,
-			owner(&r), strconv.Itoa(r.Opens), yesNo(r.InUse), second(r.Created), second(r.LastUsed), word(r.Path))
+			owner(&r), belongsTo(&r), strconv.Itoa(r.Opens), yesNo(r.InUse), second(r.Created), second(r.LastUsed), word(r.Path))
 		return nil
 	})
 	if err != nil {
@@ -28,6 +28,14 @@ func (d *directory) regionsTable(ctx context.Context, query url.Values) ([]byte,
 
 func owner(r *Region) string {
 	return strconv.FormatUint(uint64(r.UID), 10) + ":" + strconv.FormatUint(uint64(r.GID), 10)
+}
+
+// belongsTo writes whose a region is, with which it ends if its lifetime says so.
+func belongsTo(r *Region) string {
+	if r.Owner == "" {
+		return "-"
+	}
+	return word(r.OwnerKind + ":" + r.Owner)
 }
 
 // second writes a time for people.

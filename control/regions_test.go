@@ -26,9 +26,9 @@ func TestRegionsTable(t *testing.T) {
 
 	now := m.LastUsed(&foreign.Attr).UTC().Format(time.RFC3339)
 	want := strings.Join([]string{
-		`ID                SIZE  RESIDENT  MODE  OWNER             OPENS  IN-USE  CREATED               LAST-USED             PATH`,
-		`0000000000000002  8.0G      4.0K  0640  1000:100              0  no      2026-03-04T05:06:07Z  2026-03-04T05:06:07Z  models/größe`,
-		`-                 1.5K      4.0K  4755  4294967294:65534      0  yes     -                     ` + now + `  "made by another\nprogram\xff"`,
+		`ID                SIZE  RESIDENT  MODE  OWNER             BELONGS-TO  OPENS  IN-USE  CREATED               LAST-USED             PATH`,
+		`0000000000000002  8.0G      4.0K  0640  1000:100          process:11      0  no      2026-03-04T05:06:07Z  2026-03-04T05:06:07Z  models/größe`,
+		`-                 1.5K      4.0K  4755  4294967294:65534  -               0  yes     -                     ` + now + `  "made by another\nprogram\xff"`,
 	}, "\n") + "\n"
 	if got := s.read(t, "regions"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -37,7 +37,7 @@ func TestRegionsTable(t *testing.T) {
 
 func TestRegionsOfNothing(t *testing.T) {
 	s := newStage(t)
-	if got, want := s.read(t, "regions"), "ID  SIZE  RESIDENT  MODE  OWNER  OPENS  IN-USE  CREATED  LAST-USED  PATH\n"; got != want {
+	if got, want := s.read(t, "regions"), "ID  SIZE  RESIDENT  MODE  OWNER  BELONGS-TO  OPENS  IN-USE  CREATED  LAST-USED  PATH\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := s.read(t, "regions.json"); got != "" {
@@ -52,7 +52,7 @@ func TestRegionsJSONLine(t *testing.T) {
 	want := `{"id":"0000000000000002","path":"a b \"c\"","node":"00000007.2","inode":2,"size":8589934592,"resident":4096,` +
 		`"mode":"0640","uid":1000,"gid":100,"links":1,"opens":1,"writers":1,"in_use":true,` +
 		`"created":"2026-03-04T05:06:07.000000089Z","last_used":"` + used + `",` +
-		`"creator_pid":11,"creator_uid":12,"creator_gid":13}` + "\n"
+		`"creator_pid":11,"creator_uid":12,"creator_gid":13,"owner_kind":"process","owner":"11"}` + "\n"
 	if got := s.read(t, "regions.json"); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}

@@ -34,8 +34,7 @@ func writeSession(p *pairs, x *regions.OpenSession) {
 	p.add("ttl", ttl)
 	p.add("deadline", timeOrDash(x.Deadline))
 	p.add("last_used", timeOrDash(x.LastUsed))
-	p.add("owner_pid", strconv.FormatUint(uint64(x.Owner), 10))
-	p.add("owner_gone", strconv.FormatBool(x.Gone))
+	writeOwner(p, &x.Care)
 	p.add("regions", strconv.FormatInt(x.Use.Used.Regions, 10))
 	p.add("in_use", strconv.Itoa(x.InUse))
 	p.add("promised", strconv.FormatInt(x.Use.Used.Bytes, 10))
@@ -60,7 +59,9 @@ type Session struct {
 	TTL       string    `json:"ttl"` // a duration, or max
 	Deadline  time.Time `json:"deadline,omitzero"`
 	LastUsed  time.Time `json:"last_used,omitzero"`
-	OwnerPID  int64     `json:"owner_pid"`
+	OwnerPID  int64     `json:"owner_pid"` // as in gc
+	OwnerKind string    `json:"owner_kind"`
+	Owner     string    `json:"owner"`
 	OwnerGone bool      `json:"owner_gone"`
 	Regions   int64     `json:"regions"`
 	InUse     int64     `json:"in_use"` // of them
@@ -75,7 +76,7 @@ func ReadSessions(r io.Reader) ([]Session, error) { return readPairs(r, parseSes
 
 func parseSession(p map[string]string) (_ Session, err error) {
 	x := Session{Path: p["path"], Node: p["node"], State: p["state"], TTL: p["ttl"], OwnerGone: p["owner_gone"] == "true",
-		Reason: p["reason"]}
+		OwnerKind: p["owner_kind"], Owner: p["owner"], Reason: p["reason"]}
 	for key, to := range map[string]*time.Time{"deadline": &x.Deadline, "last_used": &x.LastUsed} {
 		if p[key] == "-" {
 			continue

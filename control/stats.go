@@ -92,6 +92,9 @@ func careStats(f *flat, s regions.CareSums) {
 	}
 	f.uint("gc_ended_asked_for_total", s.Kinds[""])
 	f.uint("gc_ended_early_total", s.Early)
+	f.uint("gc_pressure_total", s.Pressed)
+	f.uint("gc_pressure_ended_total", s.Relieved)
+	f.uint("gc_pressure_ended_bytes_total", s.RelievedBytes)
 	f.seconds("gc_longest_delay_seconds", s.Longest)
 	f.uint("gc_held_total", s.Held)
 	f.uint("gc_failed_total", s.Failed)

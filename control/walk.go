@@ -33,6 +33,8 @@ type Region struct {
 	CreatorUID    uint32    `json:"creator_uid"`
 	CreatorGID    uint32    `json:"creator_gid"`
 	CreatorCgroup string    `json:"creator_cgroup,omitempty"` // its path
+	OwnerKind     string    `json:"owner_kind"`
+	Owner         string    `json:"owner"` // its number, or the path of a control group; "" for unknown
 }
 
 // eachRegion calls fn for every region at or below the query's prefix, once for each, by the first of its names that
@@ -108,6 +110,8 @@ func (d *directory) region(it *regions.Item) Region {
 		Opens: use.Opens, Writers: use.Writers, InUse: use.InUse, LastUsed: m.LastUsed(a).UTC(),
 		CreatorUID: a.UID, CreatorGID: a.GID,
 	}
+	who := m.OwnerIn(a.Node, &it.Record)
+	r.OwnerKind, r.Owner = kindOf(who), who.Name()
 	if a.Btime != (regions.Timestamp{}) {
 		r.Created = a.Btime.Time().UTC()
 	}

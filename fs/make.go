@@ -71,7 +71,9 @@ func (t *Tree) Link(n, dir regions.NodeID, name string) (regions.Attr, error) {
 func (t *Tree) spec(c Caller, n NewNode) regions.Spec {
 	s := regions.Spec{Mode: n.Mode, Umask: c.Umask, UID: c.UID, GID: c.GID, Rdev: n.Rdev, Target: n.Target}
 	if n.Mode&regions.TypeMask == regions.TypeRegular {
-		s.Record.PID, s.Record.Cgroup = t.processOf(c.PID), t.cgroupOf(c.PID)
+		g := t.groupsOf(c.PID)
+		s.Record.PID, s.Record.Cgroup = t.processOf(c.PID), g.Cgroup
+		s.Record.Group, s.Record.Session, s.Record.Unified = g.Group, g.Session, g.Unified
 	}
 	return s
 }

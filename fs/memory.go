@@ -51,7 +51,7 @@ func (t *Tree) describeMemory(x *Refused) {
 	if x.Code != regions.NoSpace && x.Code != regions.Quota {
 		return
 	}
-	path := t.cgroupOf(x.PID)
+	path := t.groupsOf(x.PID).Cgroup
 	if path == "" {
 		return
 	}

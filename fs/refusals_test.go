@@ -98,11 +98,11 @@ func (tight) Tightest(path string) (fs.CgroupMemory, bool) {
 }
 
 func TestDoneTellsOfTheCallersMemory(t *testing.T) {
-	tree := newTree(fs.Options{Memory: tight{}, CgroupOf: func(tid uint32) string {
+	tree := newTree(fs.Options{Memory: tight{}, GroupsOf: func(tid uint32) fs.Groups {
 		if tid == 7 {
-			return "/job"
+			return fs.Groups{Cgroup: "/job"}
 		}
-		return ""
+		return fs.Groups{}
 	}})
 	refused := func(code regions.Code) error { return &regions.Refusal{Code: code, Reason: "full", Remedy: "less"} }
 	const told = "full; the caller's cgroup /above/job has 3.0M of its 4.0M of memory in use"

@@ -29,7 +29,7 @@ type Tree struct {
 	refusals Refusals
 
 	processOf func(tid uint32) (pid uint32)
-	cgroupOf  func(tid uint32) (path string)
+	groupsOf  func(tid uint32) Groups
 	memory    MemoryReader
 }
 
@@ -41,8 +41,8 @@ type Options struct {
 	Owner uint32
 	// ProcessOf names the process of a thread while it waits for an answer; 0 if it cannot. Nil: the thread itself.
 	ProcessOf func(tid uint32) uint32
-	// CgroupOf names the cgroup of a thread while it waits for an answer, by its path; "" if it cannot. Nil: it cannot.
-	CgroupOf func(tid uint32) string
+	// GroupsOf tells what a thread belongs to, while it waits for an answer. Nil: nothing that is known.
+	GroupsOf func(tid uint32) Groups
 	// Memory tells what the system knows of memory; nil for nothing.
 	Memory MemoryReader
 	// Handles numbers open handles, and may outlive the tree: see [Tree.Restore]. Nil: they are counted up.
@@ -51,14 +51,22 @@ type Options struct {
 	Counters []atomic.Uint64
 }
 
+// Groups are what a process belongs to. What cannot be told is zero.
+type Groups struct {
+	Group   uint32 // process group
+	Session uint32 // of setsid(2)
+	Cgroup  string // path of the control group that memory is counted in
+	Unified string // of the one in the unified hierarchy
+}
+
 // NewTree makes a tree of an arena.
 func NewTree(arena *regions.Manager, o Options) *Tree {
-	t := &Tree{arena: arena, processOf: o.ProcessOf, cgroupOf: o.CgroupOf, memory: o.Memory, ops: NewOperations(o.Counters)}
+	t := &Tree{arena: arena, processOf: o.ProcessOf, groupsOf: o.GroupsOf, memory: o.Memory, ops: NewOperations(o.Counters)}
 	if t.processOf == nil {
 		t.processOf = func(tid uint32) uint32 { return tid }
 	}
-	if t.cgroupOf == nil {
-		t.cgroupOf = func(uint32) string { return "" }
+	if t.groupsOf == nil {
+		t.groupsOf = func(uint32) Groups { return Groups{} }
 	}
 	if t.memory == nil {
 		t.memory = NoMemoryReader{}

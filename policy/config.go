@@ -51,11 +51,13 @@ type Config struct {
 	Guard       regions.Guard // where no directory says it
 	Labels      string        // as ParseLabelRules reads them
 	Lifetimes   string        // of directories that have none of their own, as ParseDirectoryLifetimes reads them
+	Owners      string        // what of its maker's owns a region, as ParseDirectoryOwners reads it
 	History     int           // regions that are remembered after their end
 	CollectRuns bool          // what is left of runs whose processes are gone ends
 
 	Zero     bool   // regions are overwritten at their end, where no directory says it
 	EndEarly string // lifetimes that are cut short where room is wanted, as regions.ParseOrder reads it
+	Pressure string // from when on they are cut short because memory is, as ParsePressure reads it
 
 	OnCrashLoop CrashLoop
 }
@@ -166,7 +168,9 @@ func Default() Config {
 		History:   regions.UsualHistory,
 		Labels:    NoLabels,
 		Lifetimes: NoLifetimes,
+		Owners:    NoLifetimes,
 		EndEarly:  regions.FormatOrder(regions.DefaultOrder()),
+		Pressure:  usualPressure,
 
 		OnCrashLoop: CrashLoopEIO,
 	}

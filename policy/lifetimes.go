@@ -24,15 +24,11 @@ func ParseDirectoryLifetimes(s string) ([]DirectoryLifetime, error) {
 	}
 	var all []DirectoryLifetime
 	for one := range strings.SplitSeq(s, "|") {
-		i := strings.LastIndexByte(one, ':')
-		if i < 0 {
-			return nil, fmt.Errorf("%q: want a pattern and a lifetime such as jobs/*:owner", one)
+		pattern, text, err := cutPattern(one, "a lifetime such as jobs/*:owner")
+		if err != nil {
+			return nil, err
 		}
-		pattern := strings.Trim(strings.TrimSpace(one[:i]), "/")
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return nil, fmt.Errorf("%q is no pattern of a path: want such as jobs/*, or . for the root", pattern)
-		}
-		l, err := regions.ParseLifetime(strings.ReplaceAll(one[i+1:], ";", ","))
+		l, err := regions.ParseLifetime(strings.ReplaceAll(text, ";", ","))
 		if err != nil {
 			return nil, err
 		}

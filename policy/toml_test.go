@@ -42,6 +42,8 @@ collect_runs = true
 history = 7
 lifetimes = "jobs/*:owner;grace=2s"
 end_early = "ttl; owner"
+owners = "jobs/*:process-group"
+pressure = "full:100ms/2s"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +57,7 @@ end_early = "ttl; owner"
 		LabelLimit:     "run=*:bytes=1073741824",
 		DirectoryLimit: "tenants/*:bytes=2147483648", Zero: true, Guard: regions.GuardProcess, Labels: "run=env:RUN_ID",
 		CollectRuns: true, History: 7, Lifetimes: "jobs/*:owner;grace=2s",
-		EndEarly: "ttl;owner",
+		EndEarly: "ttl;owner", Owners: "jobs/*:process-group", Pressure: "full:5%/2s",
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

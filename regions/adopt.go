@@ -22,6 +22,11 @@ type adoption struct {
 
 // Expect says that Adopt is to follow, in the background: from here on requests may be served.
 func (m *Manager) Expect() {
+	m.wipes.asked.Store(true) // of what has no name any more, the server before may have been
+	m.expect()
+}
+
+func (m *Manager) expect() {
 	m.adoption.mu.Lock()
 	defer m.adoption.mu.Unlock()
 	if m.adoption.done == nil {
@@ -82,7 +87,7 @@ func (m *Manager) AdoptUsed(ctx context.Context) (Totals, error) {
 
 // adopt walks once, and calls fn for every region.
 func (m *Manager) adopt(ctx context.Context, fn func(NodeID)) (Totals, error) {
-	m.Expect()
+	m.expect()
 	m.restoreSettings(RootNode)
 	m.restoreSubjects()
 	m.restoreLife(RootNode)
@@ -132,6 +137,7 @@ func (m *Manager) found(it *Item) {
 		return
 	}
 	m.books.found(a)
+	m.wipes.asked.Store(true) // it may say so itself
 	as := seenBefore(a, &it.Record)
 	as.Xattrs = it.Xattrs
 	if !m.accounts.Found(n, dir, typeOf(a), as, owner(a, &it.Record, it.Labels), a.Nlink) {

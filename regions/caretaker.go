@@ -39,6 +39,10 @@ type Caretaker struct {
 	unseen   map[NodeID]struct{} // while starting: used while no caretaker looked
 	order    []LifetimeKind
 	sums     CareSums
+
+	pressed     chan string  // who said that memory is short
+	relieved    func(Relief) // is told of what was ended then
+	toldPressed time.Time    // the last time; guarded by mu
 }
 
 // CareSums are counts since the server started.
@@ -47,12 +51,16 @@ type CareSums struct {
 	Ended     uint64
 	Bytes     uint64            // of those that ended
 	Kinds     map[string]uint64 // of those that ended, by lifetime; "" those that were asked for
-	Early     uint64            // of those that ended, before their time because room was wanted
+	Early     uint64            // of those that ended, before their time
 	Held      uint64            // times that a region was in use at its deadline
 	Failed    uint64            // ends that failed
 	Failing   int               // regions whose last try failed
 	Unwatched int               // regions whose owner cannot be watched
+	Pressed   uint64            // times that memory was short
+	Relieved  uint64            // of those that ended, because of that
 	Longest   time.Duration     // from a deadline to the end of a region that nobody had
+
+	RelievedBytes uint64 // memory that they had
 }
 
 // CareState is why a region is not ended yet.
@@ -87,13 +95,14 @@ type care struct {
 	was      time.Time // its last deadline
 	index    int       // in the heap, -1 for not in it
 	tries    int       // in a row that did not end it
-	early    bool      // it ends before its time
+	early    whyEarly  // it ends before its time
 	reason   string
 }
 
 // NewCaretaker makes one. Run does its work.
 func NewCaretaker(m *Manager, p Processes) *Caretaker {
-	c := &Caretaker{m: m, processes: p, cares: map[NodeID]*care{}, order: DefaultOrder()}
+	c := &Caretaker{m: m, processes: p, cares: map[NodeID]*care{}, order: DefaultOrder(),
+		pressed: make(chan string, 1), relieved: func(Relief) {}}
 	c.kept, _ = m.Arena.(UseKeeper)
 	c.expect()
 	c.sums.Kinds = map[string]uint64{}
@@ -119,6 +128,8 @@ func (c *Caretaker) Run(ctx context.Context) {
 		case <-c.m.lives.anything:
 			c.gather(ctx)
 		case <-c.m.lives.urgent:
+		case source := <-c.pressed:
+			c.relieve(ctx, source)
 		case <-timer.C:
 		}
 		c.look(ctx)
@@ -274,7 +285,7 @@ func (c *Caretaker) ownerGone(x *care) bool {
 		return false
 	}
 	if !x.owner.known() {
-		x.state, x.reason = CareUnknown, "nobody knows which process made it: it ends as if it were manual"
+		x.state, x.reason = CareUnknown, unknownOwner(x.owner)
 		c.schedule(x, time.Time{})
 		return false
 	}
@@ -391,8 +402,8 @@ func (c *Caretaker) end(all []*care) {
 
 // why says what ended a region.
 func (c *Caretaker) why(x *care) string {
-	if x.early {
-		return fmt.Sprintf("lifetime %s, before its time: room was wanted, and nobody has it", x.lifetime)
+	if x.early != notEarly {
+		return fmt.Sprintf("lifetime %s, before its time: %s, and nobody has it", x.lifetime, x.early)
 	}
 	switch x.lifetime.Kind {
 	case Owner:

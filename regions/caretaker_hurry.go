@@ -146,19 +146,10 @@ func (c *Caretaker) hurry(ctx context.Context) {
 				break
 			}
 			if c.m.accounts.Holds(accounts.Node(x.node), w.kind, w.id).Of(w.what) > 0 {
-				c.endEarly(x)
+				c.endEarly(roomWanted, []*care{x})
 			}
 		}
 	}
-}
-
-func (c *Caretaker) endEarly(x *care) {
-	c.schedule(x, time.Time{})
-	before := c.sums.Ended
-	x.early = true
-	c.end([]*care{x})
-	x.early = false
-	c.sums.Early += c.sums.Ended - before
 }
 
 // early answers what may end before its time: in the order that was set, what is due first first.

@@ -15,7 +15,7 @@ type Care struct {
 	Node     NodeID
 	Lifetime Lifetime
 	State    CareState
-	Owner    uint32    // process; 0 for none
+	Owner    WhoOwns   // where that matters
 	Gone     bool      // it is
 	Deadline time.Time // zero for none
 	Tries    int
@@ -23,15 +23,8 @@ type Care struct {
 }
 
 func (x *care) shown() Care {
-	owner, reason := uint32(0), x.reason
-	switch {
-	case x.owner.Kind == OwnerProcess:
-		owner = x.owner.ID
-	case reason == "":
-		reason = "its owner is " + x.owner.String()
-	}
-	return Care{Node: x.node, Lifetime: x.lifetime, State: x.state, Owner: owner, Gone: x.gone, Deadline: x.deadline,
-		Tries: x.tries, Reason: reason}
+	return Care{Node: x.node, Lifetime: x.lifetime, State: x.state, Owner: x.owner, Gone: x.gone, Deadline: x.deadline,
+		Tries: x.tries, Reason: x.reason}
 }
 
 // Sums answers counts.
@@ -99,7 +92,7 @@ func (c *Caretaker) RunNow(ctx context.Context) {
 type Choice struct {
 	// Below is the directory, or the region, at or below which all are meant.
 	Below NodeID
-	// Orphans means only those whose maker is known, and is gone.
+	// Orphans means only those whose owner is known, and is gone.
 	Orphans bool
 	// Run means only those of a run.
 	Run string
@@ -122,7 +115,7 @@ func (c *Caretaker) Chosen(ctx context.Context, want Choice, fn func(NodeID) err
 			return nil
 		}
 		if want.Orphans {
-			if lives, known := alive.lives(r); lives || !known {
+			if lives, known := alive.lives(c.m.OwnerIn(n, &r)); lives || !known {
 				return nil
 			}
 		}

@@ -21,6 +21,9 @@ type people struct {
 	full bool
 	gone map[uint32]map[int]func()
 	next int
+
+	groups map[string]map[int]func() // by what is said of them
+	over   map[string]bool
 }
 
 var errFull = errors.New("full")

@@ -202,21 +202,22 @@ func (c *Caretaker) collectRuns(ctx context.Context) {
 	}
 }
 
-// living remembers of processes whether they live, in steps of a second of when they were seen.
+// living remembers of owners whether they live, in steps of a second of when they were seen.
 type living struct {
 	c     *Caretaker
 	known map[WhoOwns]bool
 }
 
-// lives answers whether the process of a record lives; known says whether it can be told.
-func (l *living) lives(r Record) (lives, known bool) {
-	if r.PID == 0 || r.Uptime == 0 {
+// lives answers whether an owner lives; known says whether it can be told.
+func (l *living) lives(o WhoOwns) (lives, known bool) {
+	if !o.known() {
 		return false, false
 	}
-	key := WhoOwns{ID: r.PID, Since: r.Uptime.Truncate(time.Second)}
+	key := o
+	key.Since = o.Since.Truncate(time.Second)
 	lives, seen := l.known[key]
 	if !seen {
-		cancel, here, err := l.c.processes.Watch(r.PID, r.Uptime, func() {})
+		cancel, here, err := l.c.watch(o, func() {})
 		if err == nil && here {
 			cancel()
 		}
@@ -237,7 +238,7 @@ func (c *Caretaker) overRuns(ctx context.Context, from NodeID, alive *living) (m
 		if run == "" {
 			return ctx.Err()
 		}
-		lives, known := alive.lives(it.Record)
+		lives, known := alive.lives(WhoOwns{ID: it.Record.PID, Since: it.Record.Uptime})
 		before, seen := over[run]
 		over[run] = (before || !seen) && known && !lives
 		return ctx.Err()

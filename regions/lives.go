@@ -163,11 +163,11 @@ func (l *lives) moved(m *Manager, r *Rename) {
 		case !a.IsDir():
 			l.named(a.Node, Place{p.NewDir, p.NewName})
 		default:
-			if m.lifetimes.Load() != nil {
+			if m.hasLifePatterns() {
 				m.restoreLife(a.Node)
 			}
 			l.directory(a.Node)
-			if r.Dir != r.NewDir || m.lifetimes.Load() != nil {
+			if r.Dir != r.NewDir || m.hasLifePatterns() {
 				l.changedBelow(a.Node)
 			}
 		}
@@ -263,18 +263,34 @@ func (m *Manager) restoreLife(dir NodeID) {
 		s.lifetime, s.hasLifetime = (*of)(m.Path(dir))
 		s.configured = s.hasLifetime
 	}
+	if of := m.owners.Load(); of != nil && !s.owner.says() {
+		s.owner.kind, s.owner.hasKind = (*of)(m.Path(dir))
+	}
+	if s.hasZero {
+		m.wipes.asked.Store(true)
+	}
 	m.lives.say(dir, s)
 }
 
 // SetLifetimes sets the lifetimes of directories that say nothing, by their path from the root: now, and when they are made,
 // found or moved. Nil is none.
 func (m *Manager) SetLifetimes(of func(path string) (Lifetime, bool)) {
+	setPattern(m, &m.lifetimes, of)
+}
+
+// SetOwners sets what of its maker's owns a region, by the path of directories that say nothing. Conditions are those of
+// SetLifetimes.
+func (m *Manager) SetOwners(of func(path string) (OwnerKind, bool)) {
+	setPattern(m, &m.owners, of)
+}
+
+func setPattern[T any](m *Manager, at *atomic.Pointer[func(path string) (T, bool)], of func(path string) (T, bool)) {
 	m.settings.Lock()
 	defer m.settings.Unlock()
 	switch {
 	case of != nil:
-		m.lifetimes.Store(&of)
-	case m.lifetimes.Swap(nil) == nil:
+		at.Store(&of)
+	case at.Swap(nil) == nil:
 		return
 	}
 	m.restoreLife(RootNode)
@@ -283,6 +299,9 @@ func (m *Manager) SetLifetimes(of func(path string) (Lifetime, bool)) {
 	}
 	m.lives.changedBelow(RootNode)
 }
+
+// hasLifePatterns reports whether what holds for a directory depends on its path.
+func (m *Manager) hasLifePatterns() bool { return m.lifetimes.Load() != nil || m.owners.Load() != nil }
 
 // setLife applies what an extended attribute says of a lifetime, value nil for nothing any more, and stores it by store.
 func (m *Manager) setLife(node NodeID, name string, value []byte, store func() error) error {
@@ -306,6 +325,9 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 	}
 	if name == SealXattr {
 		return m.setSeal(node, value, store)
+	}
+	if name == ZeroXattr {
+		m.wipes.asked.Store(true)
 	}
 	if name == LabelsXattr && a.IsRegion() {
 		err = m.relabel(&a, value, store)

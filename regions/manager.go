@@ -25,6 +25,7 @@ type Manager struct {
 	wipes     *wiper
 	guard     atomic.Uint32                                      // where no directory says it
 	lifetimes atomic.Pointer[func(path string) (Lifetime, bool)] // of directories that say nothing; nil for none
+	owners    atomic.Pointer[func(path string) (OwnerKind, bool)]
 	labeler   atomic.Pointer[func(pid uint32) string]
 	sharing   atomic.Bool // whether regions can be shared
 	zeroAll   atomic.Bool // whether regions are overwritten where no directory says it

@@ -146,7 +146,7 @@ func (m *Manager) setAdrift(node NodeID) {
 	m.adrift[node] = struct{}{}
 }
 
-// Make makes a node and, if it is a region, its record. spec.Record.PID and Cgroup are
+// Make makes a node and, if it is a region, its record. spec.Record.PID and its groups are
 // the caller's, the rest is filled in.
 func (m *Manager) Make(dir NodeID, name string, spec Spec) (Attr, error) {
 	return m.make(dir, name, spec, false)
@@ -186,7 +186,7 @@ func (m *Manager) made(c *accounts.Claim, a *Attr, spec *Spec, at Place, err err
 	if a.IsDir() && m.defaults.Load() != nil {
 		m.restoreSettings(a.Node)
 	}
-	if a.IsDir() && m.lifetimes.Load() != nil {
+	if a.IsDir() && m.hasLifePatterns() {
 		m.restoreLife(a.Node)
 	}
 	if a.IsDir() {
@@ -273,7 +273,8 @@ func (m *Manager) stamp(spec *Spec) {
 		return
 	}
 	spec.Record = Record{ID: NewID(), Created: m.now(), PID: spec.Record.PID, UID: spec.UID, GID: spec.GID,
-		Uptime: m.uptime(), Cgroup: spec.Record.Cgroup}
+		Uptime: m.uptime(), Cgroup: spec.Record.Cgroup, Group: spec.Record.Group, Session: spec.Record.Session,
+		Unified: spec.Record.Unified}
 }
 
 // Link gives a node one more name; the first name of a region made by MakeTemp brings it into the books.

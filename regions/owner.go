@@ -14,7 +14,8 @@ import (
 // OwnerXattr hands a region, or all that is in a directory, to another owner: the number of a process, pgid: with that of a
 // process group, sid: with that of a session, each with an uptime of the system in seconds behind @ at which it was there,
 // which is added where it is missing; or cgroup: with the path of a control group of the unified hierarchy. Of a region,
-// "directory" is the owner that its directory has.
+// "directory" is the owner that its directory has. The name of a kind alone (process, process-group, session, cgroup) hands
+// it to nobody: it says what of that kind owns a region, that of the process that made it.
 const OwnerXattr = "user.shmfs.owner"
 
 // OwnerKind is what an owner is.
@@ -30,23 +31,46 @@ const (
 
 var (
 	ownerPrefixes = map[OwnerKind]string{OwnerGroup: "pgid:", OwnerSession: "sid:", OwnerCgroup: "cgroup:"}
-	ownerNames    = map[OwnerKind]string{OwnerProcess: "process", OwnerGroup: "process group", OwnerSession: "session",
+	ownerKinds    = [...]string{OwnerProcess: "process", OwnerGroup: "process-group", OwnerSession: "session", OwnerCgroup: "cgroup"}
+	ownerNames    = [...]string{OwnerProcess: "process", OwnerGroup: "process group", OwnerSession: "session",
 		OwnerCgroup: "control group"}
 )
+
+// String answers the word of a kind.
+func (k OwnerKind) String() string { return ownerKinds[k] }
+
+// ParseOwnerKind reads process, process-group, session or cgroup.
+func ParseOwnerKind(s string) (OwnerKind, error) {
+	for k, word := range ownerKinds {
+		if s == word {
+			return OwnerKind(k), nil
+		}
+	}
+	return OwnerProcess, fmt.Errorf("owner %q: want process, process-group, session or cgroup", s)
+}
 
 // WhoOwns is an owner. The zero WhoOwns is nobody.
 type WhoOwns struct {
 	Kind   OwnerKind
 	ID     uint32        // of all but a control group
 	Since  time.Duration // an uptime at which it was there: a number may be another one's later
-	Cgroup string        // its path
+	Cgroup string        // its path in the unified hierarchy
+	Memory bool          // the path is one in the hierarchy that memory is counted in, if that is another one
+}
+
+// Name answers the number of an owner, or the path of a control group; "" if nobody knows.
+func (o WhoOwns) Name() string {
+	switch {
+	case o.Kind == OwnerCgroup:
+		return o.Cgroup
+	case o.ID == 0:
+		return ""
+	}
+	return strconv.FormatUint(uint64(o.ID), 10)
 }
 
 func (o WhoOwns) String() string {
-	if o.Kind == OwnerCgroup {
-		return ownerNames[o.Kind] + " " + o.Cgroup
-	}
-	return fmt.Sprintf("%s %d", ownerNames[o.Kind], o.ID)
+	return ownerNames[o.Kind] + " " + o.Name()
 }
 
 // known reports whether it can be told when the owner is gone.
@@ -57,18 +81,52 @@ type Groups interface {
 	WatchGroup(o WhoOwns, gone func()) (cancel func(), alive bool, err error)
 }
 
-// ownerSaying is to whom something was handed.
+// ownerSaying is to whom something was handed, or what of its maker's owns it.
 type ownerSaying struct {
 	to        WhoOwns
 	directory bool
+	kind      OwnerKind
+	hasKind   bool
 }
 
 func (o ownerSaying) says() bool { return o != ownerSaying{} }
 
+// handed reports whether it does not matter who made it.
+func (o ownerSaying) handed() bool { return o.says() && !o.hasKind }
+
+// of answers whose a region with a record is.
+func (o ownerSaying) of(r *Record) WhoOwns {
+	switch {
+	case o.handed():
+		return o.to
+	case o.kind == OwnerGroup:
+		return WhoOwns{Kind: OwnerGroup, ID: r.Group, Since: r.Uptime}
+	case o.kind == OwnerSession:
+		return WhoOwns{Kind: OwnerSession, ID: r.Session, Since: r.Uptime}
+	case o.kind == OwnerCgroup && !unending(r.Unified):
+		return WhoOwns{Kind: OwnerCgroup, Cgroup: r.Unified}
+	case o.kind == OwnerCgroup && !unending(r.Cgroup):
+		return WhoOwns{Kind: OwnerCgroup, Cgroup: r.Cgroup, Memory: true}
+	case o.kind == OwnerCgroup:
+		return WhoOwns{Kind: OwnerCgroup}
+	}
+	return WhoOwns{ID: r.PID, Since: r.Uptime}
+}
+
+// unending reports whether a path is none of a control group that can be seen to be empty: no path, the root, or one that is
+// outside the control group namespace of the server.
+func unending(cgroup string) bool {
+	return cgroup == "" || cgroup == "/" || strings.HasPrefix(cgroup, "/..")
+}
+
 func parseOwner(s string) (ownerSaying, error) {
-	bad := fmt.Errorf("owner %q: want the number of a process, pgid:, sid: or cgroup: with a group, or of a region: directory", s)
+	bad := fmt.Errorf("owner %q: want the number of a process, pgid:, sid: or cgroup: with a group, what of its maker's owns a "+
+		"region (process, process-group, session, cgroup), or of a region: directory", s)
 	if s == "directory" {
 		return ownerSaying{directory: true}, nil
+	}
+	if k, err := ParseOwnerKind(s); err == nil {
+		return ownerSaying{kind: k, hasKind: true}, nil
 	}
 	var o WhoOwns
 	rest := s
@@ -107,7 +165,7 @@ func (m *Manager) complete(name string, value []byte) []byte {
 		return value
 	}
 	o, err := parseOwner(string(value))
-	if err != nil || o.directory || o.to.Since != 0 || o.to.Kind == OwnerCgroup {
+	if err != nil || o.directory || o.hasKind || o.to.Since != 0 || o.to.Kind == OwnerCgroup {
 		return value
 	}
 	return fmt.Appendf(nil, "%s%d@%.9f", ownerPrefixes[o.to.Kind], o.to.ID, m.uptime().Seconds())
@@ -132,45 +190,52 @@ func (m *Manager) mayLive(a *Attr, name string, value []byte) error {
 		return &Refusal{Code: NotPermitted, Reason: name + " is for regions", Remedy: "seal the regions in it"}
 	case name == OwnerXattr && s.owner.directory && a.IsDir():
 		return &Refusal{Code: Invalid, Reason: "a directory is handed to a process", Remedy: "write the number of one"}
-	case name == OwnerXattr && !s.owner.directory && !m.alive(s.owner.to):
+	case name == OwnerXattr && !s.owner.directory && !s.owner.hasKind && !m.alive(s.owner.to):
 		return &Refusal{Code: Invalid, Reason: fmt.Sprintf("there is no %s", s.owner.to),
 			Remedy: "write the number of a process that runs, or of a group that has one, as the server sees it"}
 	}
 	return nil
 }
 
-// OwnerOf answers whose a region is: to whom it was handed, or its directory, or else the process that made it. It is the
-// zero WhoOwns if nobody knows.
+// OwnerOf answers whose a region is: to whom it was handed, or its directory, or else the process that made it, or what of
+// that process is to own it. Its name is "" if nobody knows.
 func (m *Manager) OwnerOf(node NodeID) WhoOwns {
-	if to, handed := m.handedTo(node); handed {
-		return to
+	s := m.ownerSaid(node)
+	if s.handed() {
+		return s.to
 	}
 	r, err := m.Arena.Record(node)
-	if err != nil || r.Uptime == 0 {
-		return WhoOwns{}
+	if err != nil {
+		r = Record{}
 	}
-	return WhoOwns{ID: r.PID, Since: r.Uptime}
+	return s.of(&r)
 }
 
-// handedTo answers to whom a region was handed, itself or with its directory; false if it was not.
-func (m *Manager) handedTo(node NodeID) (to WhoOwns, handed bool) {
-	s, handed := m.nearest(node, func(s *saying) bool { return s.owner.says() })
-	if s.owner.directory {
-		s, _ = m.above(m.home(node), func(s *saying) bool { return s.owner.says() })
+// OwnerIn is OwnerOf where the record is at hand.
+func (m *Manager) OwnerIn(node NodeID, r *Record) WhoOwns { return m.ownerSaid(node).of(r) }
+
+// ownerSaid answers what is said of whose a region is: by itself, or by the nearest directory.
+func (m *Manager) ownerSaid(node NodeID) ownerSaying {
+	if !m.lives.any.Load() {
+		return ownerSaying{}
 	}
-	return s.owner.to, handed
+	s, _ := m.nearest(node, func(s *saying) bool { return s.owner.says() })
+	if s.owner.directory {
+		above, _ := m.above(m.home(node), func(s *saying) bool { return s.owner.says() })
+		if above.owner.says() {
+			return above.owner
+		}
+	}
+	return s.owner
 }
 
 // hand looks whose a region is now.
 func (c *Caretaker) hand(x *care) {
-	to, handed := c.m.handedTo(x.node)
-	if !handed {
-		if x.maker.ID == 0 {
-			x.maker, _ = c.m.Arena.Record(x.node)
-		}
-		to = WhoOwns{ID: x.maker.PID, Since: x.maker.Uptime}
+	s := c.m.ownerSaid(x.node)
+	if !s.handed() && x.maker.ID == 0 {
+		x.maker, _ = c.m.Arena.Record(x.node)
 	}
-	c.handTo(x, to)
+	c.handTo(x, s.of(&x.maker))
 }
 
 func (c *Caretaker) handTo(x *care, to WhoOwns) {
@@ -186,6 +251,15 @@ func (c *Caretaker) lost(x *care, gone []WhoOwns) {
 		x.gone = true
 		c.tell(events.OwnerGone, x, x.owner.String()+" is gone")
 	}
+}
+
+// unknownOwner says why it cannot be told when an owner is gone.
+func unknownOwner(o WhoOwns) string {
+	if o.Kind == OwnerCgroup {
+		return "it was made in the root of the control groups, which is never empty, or nobody knows in which: " +
+			"it ends as if it were manual"
+	}
+	return "nobody knows which " + ownerNames[o.Kind] + " made it: it ends as if it were manual"
 }
 
 // watch watches an owner.

@@ -49,6 +49,9 @@ type Record struct {
 	Cgroup  string        // path of the one that the creating process was in; "" if it could not be told
 	Beyond  int64         // end of the memory that was allocated past its size; 0 for none
 	Unasked int64         // bytes that it grew by without asking where the mount had no room; 0 for none
+	Group   uint32        // process group of the creating process, 0 if the server cannot name it
+	Session uint32        // the same of its session (setsid(2))
+	Unified string        // path of its control group in the unified hierarchy; "" if it could not be told
 }
 
 // recordVersion is the first byte of an encoded record. A reader takes records of its own version and, with more
@@ -57,17 +60,19 @@ const recordVersion = 1
 
 // recordSize is the length of the shortest encoded record: version 1, identity 8, created 8, pid 4, uid 4, gid 4.
 // uptimeEnd is where the uptime ends, and homeEnd where the home ends, which came later. Behind them stands the cgroup,
-// and behind it, where there is any of them, Beyond and Unasked, 8 each.
+// and behind it, up to the last of them that there is, Beyond and Unasked, 8 each, and the groups: process group 4, session 4,
+// unified cgroup.
 const (
 	recordSize = 1 + 8 + 8 + 4 + 4 + 4
 	uptimeEnd  = recordSize + 8
 	homeEnd    = uptimeEnd + 8
-	cgroupMost = 4096 // bytes: PATH_MAX
+	cgroupMost = 4096   // bytes: PATH_MAX
+	sameCgroup = 0xffff // in the place of the length of a path: it is that of Cgroup
 )
 
 // Encode writes the record, little-endian.
 func (r Record) Encode() []byte {
-	b := make([]byte, 0, homeEnd+2+len(r.Cgroup)+16)
+	b := make([]byte, 0, homeEnd+2+len(r.Cgroup)+16+10+len(r.Unified))
 	b = append(b, recordVersion)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.ID))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Created.UnixNano()))
@@ -81,13 +86,47 @@ func (r Record) Encode() []byte {
 	}
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(r.Cgroup)))
 	b = append(b, r.Cgroup...)
-	if r.Beyond > 0 || r.Unasked > 0 {
-		b = binary.LittleEndian.AppendUint64(b, uint64(r.Beyond))
+	grouped := r.Group != 0 || r.Session != 0 || r.Unified != ""
+	if r.Beyond > 0 || r.Unasked > 0 || grouped {
+		b = binary.LittleEndian.AppendUint64(b, uint64(max(r.Beyond, 0)))
 	}
-	if r.Unasked > 0 {
-		b = binary.LittleEndian.AppendUint64(b, uint64(r.Unasked))
+	if r.Unasked > 0 || grouped {
+		b = binary.LittleEndian.AppendUint64(b, uint64(max(r.Unasked, 0)))
+	}
+	if grouped {
+		b = r.encodeGroups(b)
 	}
 	return b
+}
+
+func (r *Record) encodeGroups(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint32(b, r.Group)
+	b = binary.LittleEndian.AppendUint32(b, r.Session)
+	if r.Unified == r.Cgroup {
+		return binary.LittleEndian.AppendUint16(b, sameCgroup)
+	}
+	if len(r.Unified) > cgroupMost {
+		r.Unified = ""
+	}
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(r.Unified)))
+	return append(b, r.Unified...)
+}
+
+// decodeGroups reads what encodeGroups writes, if it is there.
+func (r *Record) decodeGroups(b []byte) {
+	if len(b) < 4+4+2 {
+		return
+	}
+	path := b[10:]
+	switch n := int(binary.LittleEndian.Uint16(b[8:])); {
+	case n == sameCgroup:
+		r.Unified = r.Cgroup
+	case n <= min(len(path), cgroupMost):
+		r.Unified = string(path[:n])
+	default:
+		return
+	}
+	r.Group, r.Session = binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
 }
 
 // laterVersions is how many versions to come a record is taken to be of, instead of being damaged.
@@ -132,6 +171,7 @@ func DecodeRecord(b []byte) (Record, error) {
 				r.Beyond = max(int64(binary.LittleEndian.Uint64(rest)), 0)
 				if rest = rest[8:]; len(rest) >= 8 {
 					r.Unasked = max(int64(binary.LittleEndian.Uint64(rest)), 0)
+					r.decodeGroups(rest[8:])
 				}
 			}
 		}

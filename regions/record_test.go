@@ -17,6 +17,10 @@ func TestRecordKeepsAll(t *testing.T) {
 		{ID: 2, Created: time.Unix(5, 0), Uptime: 7, Home: 9<<32 | 8, Cgroup: "/system.slice/a b.service"},
 		{ID: 2, Created: time.Unix(5, 0), Cgroup: strings.Repeat("/x", 2048)},
 		{ID: 2, Created: time.Unix(1, 1), Beyond: math.MaxInt64},
+		{ID: 2, Created: time.Unix(1, 1), Group: math.MaxUint32, Session: 3},
+		{ID: 2, Created: time.Unix(1, 1), Cgroup: "/a", Unified: "/a"},
+		{ID: 2, Created: time.Unix(1, 1), Cgroup: "/a", Unified: "/", Group: 7, Session: 6, Beyond: 4096, Unasked: 8},
+		{ID: 2, Created: time.Unix(1, 1), Unified: strings.Repeat("/x", 2048)},
 	} {
 		got, err := DecodeRecord(want.Encode())
 		if err != nil {
@@ -46,6 +50,11 @@ func TestRecordLayout(t *testing.T) {
 	want += "\x08\x07\x06\x05\x04\x03\x02\x01"
 	if got := string(r.Encode()); got != want {
 		t.Errorf("with memory past the size, encoded\n%x, want\n%x", got, want)
+	}
+	r.Group, r.Session, r.Unified = 0xd1d2d3d4, 0xe1e2e3e4, "/u"
+	want += strings.Repeat("\x00", 8) + "\xd4\xd3\xd2\xd1" + "\xe4\xe3\xe2\xe1" + "\x02\x00/u"
+	if got := string(r.Encode()); got != want {
+		t.Errorf("with groups, encoded\n%x, want\n%x", got, want)
 	}
 	longer, err := DecodeRecord(append(r.Encode(), "what a later release adds"...))
 	if err != nil || longer.GID != r.GID {
@@ -88,6 +97,7 @@ func TestRecordOfALaterReleaseIsNotTakenForDamage(t *testing.T) {
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(Record{ID: 5, Created: time.Unix(1, 1), PID: 3}.Encode())
 	f.Add(Record{ID: 5, Created: time.Unix(1, 1), Beyond: 4096}.Encode())
+	f.Add(Record{ID: 5, Created: time.Unix(1, 1), Cgroup: "/a", Group: 2, Unified: "/b"}.Encode())
 	f.Add([]byte("\x01short"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := DecodeRecord(b)

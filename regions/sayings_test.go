@@ -16,6 +16,7 @@ func FuzzSayings(f *testing.F) {
 		f.Add(uint8(i), text)
 	}
 	f.Add(uint8(4), "cgroup:/a/b")
+	f.Add(uint8(4), "process-group")
 	f.Fuzz(func(t *testing.T, which uint8, text string) {
 		m := regions.NewManager(mem.New(mem.Options{Bytes: 1 << 20}))
 		all, err := m.Make(regions.RootNode, "all", regions.Spec{Mode: regions.TypeDir | 0o700})

@@ -163,7 +163,7 @@ func TestHandOver(t *testing.T) {
 func (e *estate) owner(n regions.NodeID) uint32 {
 	for _, x := range e.care.Cares() {
 		if x.Node == n {
-			return x.Owner
+			return x.Owner.ID
 		}
 	}
 	return 0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shmfs/shmfs/regions/events"
@@ -24,6 +25,9 @@ type Pinner interface {
 type wiper struct {
 	keep func(NodeID) // told that a region is to be kept although it has no name, until done is told; both may be told twice
 	done func(NodeID)
+	// asked says whether any region may have to be overwritten. Until then none is asked whether it has, which costs some
+	// system calls for each that ends.
+	asked atomic.Bool
 
 	mu      sync.Mutex // guards the rest; taken alone
 	paths   map[NodeID]string
@@ -56,13 +60,14 @@ func (m *Manager) ToWipe(node NodeID) bool { return m.wipes.knows(node) }
 func (m *Manager) SetZero(zero bool) {
 	m.zeroAll.Store(zero)
 	if zero {
+		m.wipes.asked.Store(true)
 		m.lives.any.Store(true)
 	}
 }
 
 // zeroes answers whether a region is to be overwritten at its end.
 func (m *Manager) zeroes(node NodeID) bool {
-	if !m.lives.any.Load() {
+	if !m.wipes.asked.Load() {
 		return false
 	}
 	if s, ok := m.nearest(node, func(s *saying) bool { return s.hasZero }); ok {
@@ -90,13 +95,14 @@ func (m *Manager) markZero(a *Attr, at Place) {
 // foundMarked looks whether a region that an earlier server knew is to be overwritten.
 func (m *Manager) foundMarked(node NodeID) {
 	if m.readSaying(node).zero {
+		m.wipes.asked.Store(true)
 		m.lives.any.Store(true)
 	}
 }
 
 // takeToZero takes over a region that nobody can reach any more, if it is to be overwritten.
 func (m *Manager) takeToZero(node NodeID) bool {
-	if !m.lives.any.Load() {
+	if !m.wipes.asked.Load() {
 		return false
 	}
 	if m.wipes.has(node) {

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -23,6 +24,22 @@ func (m Machine) memory() Fact {
 	case available < total/2:
 		f.State, f.Why = Less, "the default size of a mount, half of the memory, is more than is available"
 		f.Remedy = "mount with --size " + regions.FormatSize(available)
+	}
+	return f
+}
+
+// pressure tells whether regions can end before their time when memory is short.
+func (m Machine) pressure() Fact {
+	f := Fact{Name: "memory_pressure", State: OK, Found: "the kernel tells when programs wait for memory"}
+	err := m.Trials.Pressure()
+	if err == nil {
+		return f
+	}
+	f.State, f.Found = Less, "unknown"
+	f.Why = "regions do not end before their time when memory is short: " + err.Error()
+	f.Remedy = "boot with psi=1, if the kernel has CONFIG_PSI"
+	if errors.Is(err, fs.ErrPermission) {
+		f.Remedy = "a newer kernel, or CAP_SYS_RESOURCE"
 	}
 	return f
 }

@@ -43,6 +43,8 @@ type Trials interface {
 	Tmpfs(option string) error
 	// UserXattr sets a user. attribute on a file of a tmpfs.
 	UserXattr() error
+	// Pressure asks to be told when programs wait for memory.
+	Pressure() error
 }
 
 // Run looks at a machine that runs a system. The first fact is the sum of all: how a mount would work.
@@ -73,7 +75,7 @@ func (m Machine) elsewhere(library, address, path string) []Fact {
 func (m Machine) linux() []Fact {
 	facts := []Fact{
 		m.kernel(), m.privileges(), m.device(), m.passthrough(), m.arena(), m.hugePages(), m.userXattr(), m.memory(),
-		m.cgroup(), m.descriptors(), m.fusermount(), m.allowOther(), m.mountHelper(),
+		m.cgroup(), m.pressure(), m.descriptors(), m.fusermount(), m.allowOther(), m.mountHelper(),
 	}
 	return append([]Fact{mode(m.UID, facts)}, facts...)
 }

@@ -31,11 +31,12 @@ func good() Machine {
 }
 
 // trials refuse what a test says.
-type trials struct{ fuse, passthrough, tmpfs, huge, xattr error }
+type trials struct{ fuse, passthrough, tmpfs, huge, xattr, pressure error }
 
 func (t *trials) OpenFUSE() error    { return t.fuse }
 func (t *trials) Passthrough() error { return t.passthrough }
 func (t *trials) UserXattr() error   { return t.xattr }
+func (t *trials) Pressure() error    { return t.pressure }
 func (t *trials) Tmpfs(option string) error {
 	if option != "" {
 		return t.huge
@@ -107,6 +108,8 @@ func TestEachAnswer(t *testing.T) {
 		{"cgroup_memory", Less, "a limit of 2.0G", with(write("proc/self/cgroup", "4:cpu,memory:/x/y\nnonsense\n"),
 			write("sys/fs/cgroup/memory/x/memory.limit_in_bytes", "2147483648"))},
 		{"cgroup_memory", Less, "a limit of 3.0G", with(write("sys/fs/cgroup/unified/memory.max", "3221225472"))},
+		{"memory_pressure", Less, "psi=1", with(try(func(t *trials) { t.pressure = refused }))},
+		{"memory_pressure", Less, "CAP_SYS_RESOURCE", with(try(func(t *trials) { t.pressure = denied }))},
 		{"descriptors", Less, "ulimit", with(write(limits, "Max open files  256  1024  files\n"))},
 		{"descriptors", OK, "unlimited", with(write(limits, "Max open files  1024  unlimited  files\n"))},
 		{"descriptors", OK, "unknown", with(remove(limits))},

@@ -74,6 +74,17 @@ func (here) UserXattr() error {
 	return os.NewSyscallError("fsetxattr", unix.Fsetxattr(fd, "user.shmfs.probe", []byte("1"), 0))
 }
 
+// Pressure asks as an ordinary user may, if the kernel lets any (Linux Documentation/accounting/psi.rst).
+func (here) Pressure() error {
+	fd, err := unix.Open("/proc/pressure/memory", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("open", err)
+	}
+	defer unix.Close(fd)
+	_, err = unix.Write(fd, []byte("some 200000 2000000\x00"))
+	return os.NewSyscallError("write", err)
+}
+
 // errNoPassthrough says that the kernel does not offer it in INIT: older than 6.9, or built without.
 var errNoPassthrough = errors.New("its FUSE does not offer passthrough")
 

@@ -16,6 +16,7 @@ func TestTrialsLeaveNothing(t *testing.T) {
 	all := Here()
 	for name, try := range map[string]func() error{
 		"OpenFUSE": all.OpenFUSE, "Passthrough": all.Passthrough, "UserXattr": all.UserXattr,
+		"Pressure":   all.Pressure,
 		"Tmpfs":      func() error { return all.Tmpfs("") },
 		"Tmpfs huge": func() error { return all.Tmpfs("huge=within_size") },
 	} {

@@ -15,3 +15,4 @@ func (noTrials) OpenFUSE() error    { return errors.ErrUnsupported }
 func (noTrials) Passthrough() error { return errors.ErrUnsupported }
 func (noTrials) Tmpfs(string) error { return errors.ErrUnsupported }
 func (noTrials) UserXattr() error   { return errors.ErrUnsupported }
+func (noTrials) Pressure() error    { return errors.ErrUnsupported }

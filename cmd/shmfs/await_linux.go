@@ -140,6 +140,9 @@ func (s *serving) apply(next policy.Config, changed []string) error {
 	if slices.Contains(changed, "end_early") {
 		s.setEndEarly(next)
 	}
+	if slices.Contains(changed, "pressure") {
+		s.setPressure(next)
+	}
 	if s.ledger == nil {
 		return nil
 	}

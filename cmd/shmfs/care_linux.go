@@ -35,10 +35,12 @@ func (o watched) WatchGroup(who regions.WhoOwns, gone func()) (cancel func(), al
 	if o.watcher == nil {
 		return nil, false, errors.New("processes cannot be watched here: see the server's log")
 	}
-	switch who.Kind {
-	case regions.OwnerCgroup:
+	switch {
+	case who.Memory:
+		cancel, err = o.watcher.WatchMemoryCgroup(who.Cgroup, gone)
+	case who.Kind == regions.OwnerCgroup:
 		cancel, err = o.watcher.WatchCgroup(who.Cgroup, gone)
-	case regions.OwnerSession:
+	case who.Kind == regions.OwnerSession:
 		cancel, err = o.watcher.WatchGroup(processes.Session, who.ID, who.Since, gone)
 	default:
 		cancel, err = o.watcher.WatchGroup(processes.ProcessGroup, who.ID, who.Since, gone)
@@ -70,7 +72,9 @@ func (s *serving) keepHouse() {
 	s.manager.SetUptime(processes.Boot)
 	s.manager.SetAlive(watched{w}.alive)
 	s.caretaker = regions.NewCaretaker(s.manager, watched{w})
+	s.caretaker.OnRelief(s.relieved)
 	s.setEndEarly(s.options.config)
+	s.setPressure(s.options.config)
 }
 
 // setEndEarly says which lifetimes are cut short where room is wanted.
@@ -84,7 +88,7 @@ func (s *serving) setEndEarly(c policy.Config) {
 }
 
 // rulingKeys are those that rule takes.
-var rulingKeys = []string{"zero", "guard", "labels", "collect_runs", "lifetimes", "history"}
+var rulingKeys = []string{"zero", "guard", "labels", "collect_runs", "lifetimes", "owners", "history"}
 
 // rule puts into effect what a configuration says of lives and ends.
 func (s *serving) rule(c policy.Config) {
@@ -93,12 +97,16 @@ func (s *serving) rule(c policy.Config) {
 	s.manager.SetHistory(c.History)
 	s.manager.SetCollectRuns(c.CollectRuns)
 	s.manager.SetLabeler(labeler(c.Labels))
-	all, err := policy.ParseDirectoryLifetimes(c.Lifetimes)
-	if err != nil || len(all) == 0 { // which Validate has seen
-		s.manager.SetLifetimes(nil)
-		return
+	var lifetimes func(path string) (regions.Lifetime, bool)
+	if all, err := policy.ParseDirectoryLifetimes(c.Lifetimes); err == nil && len(all) > 0 { // which Validate has seen
+		lifetimes = func(path string) (regions.Lifetime, bool) { return policy.LifetimeOf(all, path) }
 	}
-	s.manager.SetLifetimes(func(path string) (regions.Lifetime, bool) { return policy.LifetimeOf(all, path) })
+	s.manager.SetLifetimes(lifetimes)
+	var owners func(path string) (regions.OwnerKind, bool)
+	if all, err := policy.ParseDirectoryOwners(c.Owners); err == nil && len(all) > 0 {
+		owners = func(path string) (regions.OwnerKind, bool) { return policy.OwnerKindOf(all, path) }
+	}
+	s.manager.SetOwners(owners)
 }
 
 // labeler answers who knows the labels of what a process makes, nil for nobody.

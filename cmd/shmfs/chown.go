@@ -28,7 +28,7 @@ with the owner of its directory. An owner of several processes is gone when the 
 				Destination: &o.cgroup},
 			&cli.BoolFlag{Name: "to-directory", Usage: "the owner that the directory of the region has; where it has none, nobody",
 				Destination: &o.directory},
-			&cli.BoolFlag{Name: "maker", Usage: "take back what was said: the process that made it", Destination: &o.maker},
+			&cli.BoolFlag{Name: "maker", Usage: "take back what was said: the process that made it, or what of its shmfs set owner= says", Destination: &o.maker},
 		},
 		Action: func(c *cli.Context) error {
 			if err := exactlyOne(c, "the path of a region or a directory"); err != nil {

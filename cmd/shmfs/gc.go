@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/shmfs/shmfs/control"
+	"github.com/shmfs/shmfs/regions"
 )
 
 func gcCommand(sh *shell) *cli.Command {
@@ -25,7 +27,7 @@ or anything below one; where only one shmfs is mounted it may be left out. What 
 			"shmfs gc --below /mnt/shm/jobs/7"),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "now", Usage: "do not wait for grace periods", Destination: &o.now},
-			&cli.BoolFlag{Name: "orphans", Usage: "end what was made by processes that have ended", Destination: &o.orphans},
+			&cli.BoolFlag{Name: "orphans", Usage: "end what has lost its owner, whatever its lifetime", Destination: &o.orphans},
 			&cli.StringFlag{Name: "run", Usage: "end what has the label run=`ID`", Destination: &o.run},
 			&cli.BoolFlag{Name: "runs", Usage: "end what is left of runs whose processes are gone", Destination: &o.runs},
 			&cli.BoolFlag{Name: "below", Usage: "end all regions at or below PATH", Destination: &o.below},
@@ -119,13 +121,25 @@ func (o gcOptions) show(ctx context.Context, sh *shell, at asked) error {
 }
 
 func ownerOf(x *control.Care) string {
-	switch {
-	case x.OwnerPID == 0:
-		return "-"
-	case x.OwnerGone:
-		return fmt.Sprintf("%d (gone)", x.OwnerPID)
+	who := ownerName(x.OwnerKind, x.Owner)
+	if who == "-" && x.OwnerPID != 0 { // told by an earlier release
+		who = strconv.FormatInt(x.OwnerPID, 10)
 	}
-	return fmt.Sprint(x.OwnerPID)
+	if who != "-" && x.OwnerGone {
+		who += " (gone)"
+	}
+	return who
+}
+
+// ownerName is a number for a process, and begins with a word for any other owner.
+func ownerName(kind, name string) string {
+	switch {
+	case name == "":
+		return "-"
+	case kind == regions.OwnerProcess.String():
+		return name
+	}
+	return kind + " " + printable(name)
 }
 
 // deadline tells how far away a time is.

@@ -173,6 +173,7 @@ func (f *fakeTrials) OpenFUSE() error    { return f.fuse }
 func (f *fakeTrials) Passthrough() error { return f.passthrough }
 func (f *fakeTrials) Tmpfs(string) error { return nil }
 func (f *fakeTrials) UserXattr() error   { return nil }
+func (f *fakeTrials) Pressure() error    { return nil }
 
 // fakeMount makes a directory that looks like a mount: with control files, and files where the regions are.
 func fakeMount(t *testing.T, config policy.Config) string {

@@ -39,6 +39,7 @@ type serving struct {
 	served    bool   // clients could use the mount
 	manager   *regions.Manager
 	caretaker *regions.Caretaker
+	pressure  atomic.Pointer[listening]
 	caughtUp  chan struct{} // closed when nothing is left of what an earlier server did not finish; nil for nothing
 	current   *policy.Current
 	tree      *fs.Tree
@@ -196,7 +197,7 @@ func (s *serving) connect(fd int) error {
 	}
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
-		CgroupOf:  gofuse.NewCgroups().Of,
+		GroupsOf:  gofuse.NewCgroups().Groups,
 		Memory:    gofuse.NewMemory(s.sh.root),
 		Owner:     uint32(os.Geteuid()),
 		Handles:   handles,
@@ -238,6 +239,9 @@ func (s *serving) frontEnd() control.FrontEnd {
 	if f.Mode != "passthrough" {
 		f.Losses = []regions.Loss{{What: "passthrough: reads, writes and mappings past the server", Why: f.Reason,
 			Remedy: "shmfs doctor"}}
+	}
+	if l, lost := s.pressureLoss(); lost {
+		f.Losses = append(f.Losses, l)
 	}
 	return f
 }

@@ -187,7 +187,7 @@ func (o sessionListOptions) run(ctx context.Context, sh *shell) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "STATE\tREGIONS\tIN-USE\tPROMISED\tLIMIT\tOWNER\tENDS\tPATH")
 	for _, x := range all {
-		owner := ownerOf(&control.Care{OwnerPID: x.OwnerPID, OwnerGone: x.OwnerGone})
+		owner := ownerOf(&control.Care{OwnerPID: x.OwnerPID, OwnerKind: x.OwnerKind, Owner: x.Owner, OwnerGone: x.OwnerGone})
 		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n", x.State, x.Regions, x.InUse, regions.FormatSize(x.Promised),
 			sizeOrMax(x.Limit), owner, sh.deadline(x.Deadline), printable(x.Path))
 	}

@@ -15,8 +15,8 @@ func TestSessionList(t *testing.T) {
 	dir := fakeMount(t, policy.Default())
 	w := newWorld()
 	text := `path=sessions/a node=1.2 state=counting ttl=30m0s deadline=` + testNow().Add(time.Minute).UTC().Format(time.RFC3339Nano) +
-		` last_used=2026-03-04T05:06:07Z owner_pid=0 owner_gone=false regions=3 in_use=1 promised=1048576 resident=4096 limit=max reason=""
-path="sessions/b c" node=1.3 state=owner_alive ttl=max deadline=- last_used=- owner_pid=7 owner_gone=false regions=0 in_use=0 promised=0 resident=0 limit=2147483648 reason=""
+		` last_used=2026-03-04T05:06:07Z owner_pid=0 owner_kind=process owner="" owner_gone=false regions=3 in_use=1 promised=1048576 resident=4096 limit=max reason=""
+path="sessions/b c" node=1.3 state=owner_alive ttl=max deadline=- last_used=- owner_pid=7 owner_kind=process owner=7 owner_gone=false regions=0 in_use=0 promised=0 resident=0 limit=2147483648 reason=""
 `
 	if err := os.WriteFile(filepath.Join(dir, ".ctl/sessions"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)

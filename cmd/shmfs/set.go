@@ -13,6 +13,7 @@ import (
 // settable are the keys of `shmfs set`, and the extended attributes that keep them.
 var settable = []struct{ key, attribute string }{
 	{"lifetime", regions.LifetimeXattr},
+	{"owner", regions.OwnerXattr},
 	{"pin", regions.PinXattr},
 	{"zero", regions.ZeroXattr},
 	{"guard", regions.GuardXattr},
@@ -26,12 +27,14 @@ func setCommand(sh *shell) *cli.Command {
 		ArgsUsage: "PATH KEY=VALUE...",
 		Description: describe(`lifetime= takes manual (somebody removes it), owner (the process that made it is gone and nobody
 else has it), last-user (nobody has it any more), or ttl=30m (nobody used it for as long); owner and last-user take a grace
-period: owner,grace=5s. pin=true keeps what it is set on from ending by itself. zero=true overwrites the memory of regions with
+period: owner,grace=5s. owner= says what of the process that makes a region owns it: the process itself (process), its
+process-group, its session (setsid(2)) or its cgroup; shmfs chown hands one to somebody else. pin=true keeps what it is set on from ending by itself. zero=true overwrites the memory of regions with
 zeros when they end. guard=user lets only the users who own or made a region, and root, remove, rename or shrink it;
 guard=process, while the process that owns it lives, that one alone. labels=run=7 gives the regions that are made
 below a directory labels. What a directory says holds below it where
 nothing nearer says something else; KEY=inherit takes back what was said.`,
-			"shmfs set /mnt/shm/jobs lifetime=owner", "shmfs set /mnt/shm/jobs/result pin=true",
+			"shmfs set /mnt/shm/jobs lifetime=owner", "shmfs set /mnt/shm/pool lifetime=owner owner=process-group",
+			"shmfs set /mnt/shm/jobs/result pin=true",
 			"shmfs set /mnt/shm/keys zero=true"),
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 2 {
@@ -52,6 +55,9 @@ func setLife(ctx context.Context, sh *shell, path string, settings []string) err
 		}
 		if value == "" {
 			return usageError("to take it back: "+key+"="+inherit, "%s= needs a value", key)
+		}
+		if _, err := regions.ParseOwnerKind(value); key == "owner" && value != inherit && err != nil {
+			return usageError("to hand it to somebody else: shmfs chown", "%v", err)
 		}
 		if _, err := regions.ParseLifetime(value); key == "lifetime" && value != inherit && err != nil {
 			return usageError("see shmfs set --help", "%v", err)

@@ -127,6 +127,7 @@ func (sh *shell) describeRegion(x shown) error {
 	line("owner", "%s (uid %d, gid %d)", o.name(x.UID), x.UID, x.GID)
 	line("names", "%d", x.Links)
 	line("labels", "%s", orDash(printable(x.Labels)))
+	line("belongs to", "%s", belongsTo(&x.Region))
 	line("created", "%s, by %s", sh.moment(x.Created), creator(x.Region, o))
 	line("last used", "%s", sh.moment(x.LastUsed))
 	line("in use", "%s, %s, %d of them for writing", yesNo(x.InUse), count(x.Opens, "descriptor"), x.Writers)
@@ -155,6 +156,14 @@ func creator(r control.Region, o owners) string {
 		who += " in " + printable(r.CreatorCgroup)
 	}
 	return who
+}
+
+// belongsTo says whose a region is: what it ends with if its lifetime is owner.
+func belongsTo(r *control.Region) string {
+	if r.Owner == "" {
+		return "-"
+	}
+	return r.OwnerKind + " " + printable(r.Owner)
 }
 
 // moment is a time with how long it is ago.

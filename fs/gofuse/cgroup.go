@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/fs"
 )
 
 // Cgroups tells the cgroups of threads. It keeps the files that it read last: opening one takes longer than reading it.
@@ -25,7 +27,7 @@ type cgroupFile struct {
 	last atomic.Pointer[cgroupText]
 }
 
-type cgroupText struct{ text, path string }
+type cgroupText struct{ text, memory, unified string }
 
 // cgroupFiles is how many files are kept.
 const cgroupFiles = 64
@@ -37,27 +39,54 @@ func NewCgroups() *Cgroups { return &Cgroups{open: map[uint32]*cgroupFile{}} }
 // It is the one that memory is counted in: of cgroup v1's memory controller where that is mounted, else of v2. It is read
 // each time: a process goes to another cgroup as it likes.
 func (c *Cgroups) Of(tid uint32) string {
+	memory, _ := c.of(tid)
+	return memory
+}
+
+// Groups answers all that a thread that waits for an answer belongs to.
+func (c *Cgroups) Groups(tid uint32) (g fs.Groups) {
 	if tid == 0 {
-		return ""
+		return g
+	}
+	g.Cgroup, g.Unified = c.of(tid)
+	g.Group, g.Session = groupNumber(unix.Getpgid(int(tid))), groupNumber(unix.Getsid(int(tid)))
+	return g
+}
+
+// groupNumber is 0 also where the group is of a pid namespace that is not below the server's (Linux kernel/sys.c,
+// do_getpgid).
+func groupNumber(n int, err error) uint32 {
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
+}
+
+// of answers the cgroup in which memory is counted, and the one in the unified hierarchy.
+func (c *Cgroups) of(tid uint32) (memory, unified string) {
+	if tid == 0 {
+		return "", ""
 	}
 	c.mu.RLock()
 	if f := c.open[tid]; f != nil {
-		if path, ok := f.read(); ok {
+		if now, ok := f.read(); ok {
 			c.mu.RUnlock()
-			return path
+			return now.memory, now.unified
 		}
 	}
 	c.mu.RUnlock()
 	return c.ofNew(tid)
 }
 
-func (c *Cgroups) ofNew(tid uint32) string {
+func (c *Cgroups) ofNew(tid uint32) (memory, unified string) {
 	fd, err := unix.Open("/proc/"+strconv.FormatUint(uint64(tid), 10)+"/cgroup", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return ""
+		return "", ""
 	}
 	f := &cgroupFile{fd: fd}
-	path, _ := f.read()
+	if now, ok := f.read(); ok {
+		memory, unified = now.memory, now.unified
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.close(tid)
@@ -68,7 +97,7 @@ func (c *Cgroups) ofNew(tid uint32) string {
 		break
 	}
 	c.open[tid] = f
-	return path
+	return memory, unified
 }
 
 // close needs mu.
@@ -80,25 +109,24 @@ func (c *Cgroups) close(tid uint32) {
 }
 
 // read answers false if the thread is gone.
-func (f *cgroupFile) read() (path string, ok bool) {
+func (f *cgroupFile) read() (now *cgroupText, ok bool) {
 	var buf [8192]byte // a path of PATH_MAX, and a line for each controller of v1
 	n, err := unix.Pread(f.fd, buf[:], 0)
 	if err != nil {
-		return "", false
+		return nil, false
 	}
 	if last := f.last.Load(); last != nil && last.text == string(buf[:n]) {
-		return last.path, true
+		return last, true
 	}
-	now := &cgroupText{text: string(buf[:n])}
-	now.path = memoryCgroup(now.text)
+	now = &cgroupText{text: string(buf[:n])}
+	now.memory, now.unified = cgroupsIn(now.text)
 	f.last.Store(now)
-	return now.path, true
+	return now, true
 }
 
-// memoryCgroup reads /proc/PID/cgroup (cgroups(7)): lines of hierarchy-ID:controllers:path. A name has no newline
+// cgroupsIn reads /proc/PID/cgroup (cgroups(7)): lines of hierarchy-ID:controllers:path. A name has no newline
 // (Linux kernel/cgroup/cgroup.c, cgroup_mkdir).
-func memoryCgroup(text string) string {
-	unified := ""
+func cgroupsIn(text string) (memory, unified string) {
 	for line := range strings.Lines(text) {
 		id, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
 		controllers, path, ok := strings.Cut(rest, ":")
@@ -107,10 +135,13 @@ func memoryCgroup(text string) string {
 		case id == "0" && controllers == "":
 			unified = path
 		case hasWord(controllers, "memory"):
-			return path
+			memory = path
 		}
 	}
-	return unified
+	if memory == "" {
+		memory = unified
+	}
+	return memory, unified
 }
 
 func hasWord(list, word string) bool {

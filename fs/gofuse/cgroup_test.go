@@ -5,48 +5,79 @@ package gofuse
 import (
 	"os"
 	"os/exec"
+	"runtime"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/shmfs/shmfs/fs"
 )
 
-func TestMemoryCgroup(t *testing.T) {
-	for text, want := range map[string]string{
-		"0::/system.slice/a b.service\n":                         "/system.slice/a b.service",
-		"9:name=systemd:/x\n4:cpu,memory:/jobs/7\n0::/unified\n": "/jobs/7",
-		"5:memory_other:/no\n1:cpu:/cpu\n0::/a:b\n":              "/a:b",
-		"0::/../outside\n":                                       "/../outside",
-		"1:cpu:/x\n":                                             "",
-		"":                                                       "",
-		"4:memory:relative\n0::/unified":                         "/unified",
-		"nonsense":                                               "",
+func TestCgroupsIn(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"0::/system.slice/a b.service\n":                         {"/system.slice/a b.service", "/system.slice/a b.service"},
+		"9:name=systemd:/x\n4:cpu,memory:/jobs/7\n0::/unified\n": {"/jobs/7", "/unified"},
+		"5:memory_other:/no\n1:cpu:/cpu\n0::/a:b\n":              {"/a:b", "/a:b"},
+		"0::/../outside\n":                                       {"/../outside", "/../outside"},
+		"1:cpu:/x\n":                                             {"", ""},
+		"3:memory:/x\n":                                          {"/x", ""},
+		"":                                                       {"", ""},
+		"4:memory:relative\n0::/unified":                         {"/unified", "/unified"},
+		"nonsense":                                               {"", ""},
 	} {
-		if got := memoryCgroup(text); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
+		if memory, unified := cgroupsIn(text); memory != want[0] || unified != want[1] {
+			t.Errorf("%q: got %q and %q, want %q", text, memory, unified, want)
 		}
 	}
 }
 
-func FuzzMemoryCgroup(f *testing.F) {
+func FuzzCgroupsIn(f *testing.F) {
 	f.Add("4:cpu,memory:/jobs/7\n0::/unified\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if got := memoryCgroup(text); got != "" && got[0] != '/' {
-			t.Errorf("%q is the cgroup of %q", got, text)
+		memory, unified := cgroupsIn(text)
+		for _, got := range []string{memory, unified} {
+			if got != "" && got[0] != '/' {
+				t.Errorf("%q is a cgroup of %q", got, text)
+			}
 		}
 	})
 }
 
-func TestCgroupsOf(t *testing.T) {
+func TestGroupsOf(t *testing.T) {
 	b, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		t.Skip(err)
 	}
+	sid, err := unix.Getsid(0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := NewCgroups()
+	want := fs.Groups{Group: uint32(unix.Getpgrp()), Session: uint32(sid)}
+	want.Cgroup, want.Unified = cgroupsIn(string(b))
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	done := make(chan fs.Groups)
+	go func() {
+		runtime.LockOSThread() // not the group's leader: the test's goroutine, or main, has that thread
+		defer runtime.UnlockOSThread()
+		done <- c.Groups(uint32(unix.Gettid()))
+	}()
+	if got := <-done; got != want {
+		t.Errorf("of a thread: %+v, want %+v", got, want)
+	}
 	for range 2 {
-		if got, want := c.Of(uint32(os.Getpid())), memoryCgroup(string(b)); got != want {
-			t.Errorf("got %q, want %q", got, want)
+		if got := c.Groups(uint32(os.Getpid())); got != want {
+			t.Errorf("of the leader: %+v, want %+v", got, want)
 		}
 	}
-	if got := c.Of(0); got != "" {
-		t.Errorf("of nobody: %q", got)
+	if got := c.Of(uint32(os.Getpid())); got != want.Cgroup {
+		t.Errorf("the cgroup is %q, want %q", got, want.Cgroup)
+	}
+	for _, nobody := range []uint32{0, endedProcess(t)} {
+		if got := c.Groups(nobody); got != (fs.Groups{}) {
+			t.Errorf("of nobody: %+v", got)
+		}
 	}
 }
 

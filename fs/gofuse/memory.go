@@ -17,6 +17,7 @@ import (
 type Memory struct {
 	root      iofs.FS // "/"
 	hierarchy hierarchy
+	unified   hierarchy
 }
 
 var _ fs.MemoryReader = (*Memory)(nil)
@@ -45,14 +46,16 @@ func NewMemory(root iofs.FS) *Memory {
 		}
 		h := hierarchy{point: strings.TrimPrefix(fields[4], "/"), root: fields[3]}
 		switch {
-		case kinds[0] == "cgroup" && hasWord(kinds[2], "memory"):
+		case kinds[0] == "cgroup" && hasWord(kinds[2], "memory") && m.hierarchy.point == "":
 			h.limit, h.used = "memory.limit_in_bytes", "memory.usage_in_bytes"
-			m.hierarchy = h
-			return m // v1 has the controller: v2 cannot have it, too
-		case kinds[0] == "cgroup2" && m.hierarchy.point == "":
+			m.hierarchy = h // v1 has the controller: v2 cannot have it, too
+		case kinds[0] == "cgroup2" && m.unified.point == "":
 			h.limit, h.used, h.psi = "memory.max", "memory.current", "memory.pressure"
-			m.hierarchy = h
+			m.unified = h
 		}
+	}
+	if m.hierarchy.point == "" {
+		m.hierarchy = m.unified
 	}
 	return m
 }
@@ -94,6 +97,21 @@ func (m *Memory) Tightest(name string) (tightest fs.CgroupMemory, found bool) {
 
 // Pressure tells of the whole system; not all kernels do (CONFIG_PSI, psi=1).
 func (m *Memory) Pressure() (fs.Pressure, bool) { return m.pressure("proc/pressure/memory") }
+
+// OwnGroup answers the directory of this process's control group in the unified hierarchy, without the leading slash; ""
+// where there is none.
+func (m *Memory) OwnGroup() string {
+	b, err := iofs.ReadFile(m.root, "proc/self/cgroup")
+	if err != nil || m.unified.point == "" {
+		return ""
+	}
+	_, own := cgroupsIn(string(b))
+	below, ok := strings.CutPrefix(own, strings.TrimSuffix(m.unified.root, "/"))
+	if own == "" || !ok || below != "" && below[0] != '/' || strings.HasPrefix(below, "/..") {
+		return ""
+	}
+	return path.Join(m.unified.point, below)
+}
 
 // number reads bytes. In v1 no limit is the largest number of pages that fits (Linux mm/page_counter.c), in v2 "max".
 func (m *Memory) number(dir, name string) (int64, bool) {

@@ -54,6 +54,26 @@ func TestMemoryOfV1(t *testing.T) {
 	}
 }
 
+func TestOwnGroup(t *testing.T) {
+	const v2 = "30 24 0:25 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+	const v1 = "31 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+	const below = "30 24 0:25 /c /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+	for _, x := range []struct{ mounts, cgroup, want string }{
+		{v2, "0::/a/b\n", "sys/fs/cgroup/unified/a/b"},
+		{v1 + v2, "4:memory:/m\n0::/\n", "sys/fs/cgroup/unified"},
+		{v1, "4:memory:/m\n", ""},
+		{v1, "4:memory:/m\n0::/a\n", ""},
+		{v2, "0::/../a\n", ""},
+		{below, "0::/c/a\n", "sys/fs/cgroup/a"},
+		{below, "0::/d\n", ""},
+	} {
+		m := NewMemory(files(map[string]string{"proc/self/mountinfo": x.mounts, "proc/self/cgroup": x.cgroup}))
+		if got := m.OwnGroup(); got != x.want {
+			t.Errorf("%q in %q: got %q, want %q", x.cgroup, x.mounts, got, x.want)
+		}
+	}
+}
+
 func TestMemoryOfV2(t *testing.T) {
 	m := NewMemory(files(map[string]string{
 		"proc/self/mountinfo":                   "30 24 0:25 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",

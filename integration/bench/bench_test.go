@@ -170,11 +170,13 @@ func TestLivesAreATable(t *testing.T) {
 		{What: "ends", Samples: []float64{900e6, 1100e6, 950e6}, Limit: 1e9},
 		{What: "idle", Samples: []float64{10e6}, Limit: 10e6},
 		{What: "times", Samples: []float64{1.04}, Limit: freely, Ratio: true},
+		{What: "beside", Samples: []float64{3e6, 2e6, 1e6}},
 	})
 	for _, want := range []string{
 		"| ends | 3 | 950 ms | 1100 ms | median < 1000 ms | reached |",
 		"| idle | 1 | 10.0 ms | 10.0 ms | median < 10.0 ms | **missed** |",
 		"| times | 1 | 1.04 | 1.04 | median < 1.05 | reached |",
+		"| beside | 3 | 2.00 ms | 3.00 ms | for comparison |  |",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the table lacks %q:\n%s", want, got)

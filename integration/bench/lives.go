@@ -27,6 +27,9 @@ type livesResult struct {
 	Ratio   bool
 }
 
+// compared reports whether it stands there only for what it is compared with.
+func (l *livesResult) compared() bool { return l.Limit == 0 }
+
 func (l *livesResult) reached() bool { return quantile(l.Samples, 0.5) < l.Limit }
 
 // How many owners with how many regions each are killed, and how often.
@@ -64,42 +67,89 @@ func say(dir, name, value string) error {
 	return errors.Join(os.MkdirAll(dir, 0o755), unix.Setxattr(dir, "user.shmfs."+name, []byte(value), 0))
 }
 
-func measureStorms(ctx context.Context, c *contender, r *report) error {
-	all := livesResult{What: fmt.Sprintf("%s owners of %d regions each are killed: from the end of the grace period until nothing is left",
-		thousands(owners), eachOwner), Limit: 1e9}
-	waits := livesResult{What: "99th percentile of a client's calls meanwhile", Limit: 1e6}
-	jobs, elsewhere := filepath.Join(c.dir, "jobs"), filepath.Join(c.dir, "elsewhere")
-	if err := errors.Join(say(jobs, "lifetime", "owner,grace="+stormGrace.String()), os.Mkdir(elsewhere, 0o755)); err != nil {
+// stormPlace is where owners make regions, and where a client works meanwhile.
+type stormPlace struct {
+	name       string
+	jobs       string
+	elsewhere  string
+	regionsEnd bool
+	took, p99  []float64
+}
+
+// measureStorms kills owners whose regions end, and by turns as many whose regions stay, there and on tmpfs: what a client
+// waits for without any end is what the machine makes it wait.
+func measureStorms(ctx context.Context, c *contender, r *report) (err error) {
+	plain, err := os.MkdirTemp("/dev/shm", "shmfs-bench-storm-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(plain)) }()
+	all := []*stormPlace{
+		{name: "end", jobs: filepath.Join(c.dir, "jobs"), elsewhere: filepath.Join(c.dir, "elsewhere"), regionsEnd: true},
+		{name: "stay (lifetime manual)", jobs: filepath.Join(c.dir, "manual"), elsewhere: filepath.Join(c.dir, "elsewhere")},
+		{name: "stay, on tmpfs", jobs: filepath.Join(plain, "jobs"), elsewhere: filepath.Join(plain, "elsewhere")},
+	}
+	for _, p := range all {
+		if err := errors.Join(os.MkdirAll(p.jobs, 0o755), os.MkdirAll(p.elsewhere, 0o755)); err != nil {
+			return err
+		}
+	}
+	if err := say(all[0].jobs, "lifetime", "owner,grace="+stormGrace.String()); err != nil {
 		return err
 	}
 	for range storms {
-		took, p99, err := storm(ctx, jobs, elsewhere)
-		if err != nil {
-			return err
+		meanwhile := time.Duration(0)
+		for _, p := range all {
+			took, p99, err := p.storm(ctx, meanwhile)
+			if err != nil {
+				return err
+			}
+			if p.regionsEnd {
+				meanwhile = max(time.Duration(took), leastStorm)
+			}
+			p.took, p.p99 = append(p.took, took), append(p.p99, p99)
 		}
-		all.Samples, waits.Samples = append(all.Samples, took), append(waits.Samples, p99)
 	}
-	r.lives = append(r.lives, all, waits)
+	r.lives = append(r.lives, livesResult{What: fmt.Sprintf("%s owners of %d regions each are killed: from the end of the grace "+
+		"period until nothing is left", thousands(owners), eachOwner), Samples: all[0].took, Limit: 1e9})
+	for _, p := range all {
+		x := livesResult{What: "99th percentile of a client's calls meanwhile, while the regions " + p.name, Samples: p.p99}
+		if p.regionsEnd {
+			x.Limit = 1e6
+		}
+		r.lives = append(r.lives, x)
+	}
 	return nil
 }
 
-// storm kills owners, and answers how long after the grace period their regions were there, and what a client waited.
-func storm(ctx context.Context, jobs, elsewhere string) (took, p99 float64, err error) {
-	cmd, err := startOwners(ctx, jobs)
+// leastStorm is for how long at least a client is watched where nothing ends.
+const leastStorm = 100 * time.Millisecond
+
+// storm kills owners, and answers how long after the grace period their regions were there, and what a client waited: until
+// they were gone, or for a time.
+func (p *stormPlace) storm(ctx context.Context, meanwhile time.Duration) (took, p99 float64, err error) {
+	cmd, err := startOwners(ctx, p.jobs)
 	if err != nil {
 		return 0, 0, err
 	}
-	calls := startCalls(elsewhere)
+	calls := startCalls(p.elsewhere)
 	killed := time.Now()
 	err = errors.Join(unix.Kill(-cmd.Process.Pid, unix.SIGKILL))
 	cmd.Wait() // by a signal
 	time.Sleep(time.Until(killed.Add(stormGrace)))
 	due := time.Now()
-	if err == nil {
-		err = untilGone(ctx, jobs)
+	switch {
+	case err != nil:
+	case p.regionsEnd:
+		err = untilGone(ctx, p.jobs)
+	default:
+		time.Sleep(meanwhile)
 	}
 	took = max(since(killed)-float64(stormGrace), 0)
 	samples, failed := calls.end(due)
+	if !p.regionsEnd {
+		err = errors.Join(err, os.RemoveAll(p.jobs), os.Mkdir(p.jobs, 0o755))
+	}
 	return took, quantile(samples, 0.99), errors.Join(err, failed)
 }
 
@@ -286,8 +336,12 @@ func livesTable(all []livesResult) string {
 		if l.Ratio {
 			show = func(x float64) string { return strconv.FormatFloat(x, 'f', 2, 64) }
 		}
-		fmt.Fprintf(&b, "| %s | %d | %s | %s | median < %s | %s |\n", l.What, len(l.Samples), show(quantile(l.Samples, 0.5)),
-			show(slices.Max(l.Samples)), show(l.Limit), verdict(l.reached()))
+		target, is := "median < "+show(l.Limit), verdict(l.reached())
+		if l.compared() {
+			target, is = "for comparison", ""
+		}
+		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s |\n", l.What, len(l.Samples), show(quantile(l.Samples, 0.5)),
+			show(slices.Max(l.Samples)), target, is)
 	}
 	return b.String()
 }

@@ -62,6 +62,8 @@ var importRules = []importRule{
 		"it is nothing in a release"},
 	{"fs/gofuse/processes", nil, []string{sys},
 		"it asks the kernel about processes, and knows nothing of regions"},
+	{"fs/gofuse/pressure", nil, []string{sys},
+		"it waits for the kernel, and knows nothing of regions"},
 	{"fs/gofuse/ledger", nil, []string{sys},
 		"it is memory that several releases share: what they mean by it is theirs"},
 	{"fs/gofuse", []string{"fs", "regions", "fs/gofuse/*"}, []string{sys, goFuse},

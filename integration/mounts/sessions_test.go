@@ -155,7 +155,7 @@ func TestHandOverToAGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.waitFor(t, "the new owner", func() bool {
-		return strings.Contains(m.cares(t)["jobs/r"], fmt.Sprintf("its owner is process group %d", pool.Process.Pid))
+		return strings.Contains(m.cares(t)["jobs/r"], fmt.Sprintf("owner_kind=process-group owner=%d ", pool.Process.Pid))
 	})
 	keeps(t, region)
 	killGroup(pool)

@@ -312,8 +312,14 @@ func TestUnknownOwners(t *testing.T) {
 	x := bash(t, dir, 1, `make a; sleep 600`)
 	eventually(t, func() bool { return strings.Contains(m.cares(t)["d/a"], "state=unknown_owner") }, "unknown owner",
 		func() any { return m.cares(t) })
+	group := m.ownedBy(t, "g", "process-group")
+	y := bash(t, group, 1, `make a; sleep 600`)
+	eventually(t, func() bool { return strings.Contains(m.cares(t)["g/a"], "state=unknown_owner") }, "unknown group",
+		func() any { return m.cares(t) })
 	killGroup(x.cmd)
+	killGroup(y.cmd)
 	keeps(t, x.path("a"))
+	keeps(t, y.path("a"))
 }
 
 // A process gets the number of one that died while no server watched: it is not taken for the owner.

@@ -25,12 +25,13 @@ const (
 	EndFailed       Kind = "end_failed"
 	Zeroed          Kind = "zeroed"
 	SessionEnded    Kind = "session_ended"
+	MemoryPressure  Kind = "memory_pressure"
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, InUse, EndFailed,
-		Zeroed, SessionEnded}
+		Zeroed, SessionEnded, MemoryPressure}
 }
 
 // Event is one thing that happened. What is not known, or means nothing, is zero.

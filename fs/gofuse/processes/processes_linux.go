@@ -4,7 +4,10 @@ package processes
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +29,9 @@ type Watcher struct {
 	known map[int32]*process
 	turn  int32
 	next  uint64
+
+	groups  map[groupKey]*group // guarded by mu
+	cgroups cgroups
 }
 
 type process struct {
@@ -41,7 +47,8 @@ func New(most int) (*Watcher, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &Watcher{epoll: fd, most: most, known: map[int32]*process{}}, nil
+	return &Watcher{epoll: fd, most: most, known: map[int32]*process{}, groups: map[groupKey]*group{},
+		cgroups: cgroups{known: map[string]*cgroup{}, watches: map[int32][]*cgroup{}}}, nil
 }
 
 // Boot answers the time since the system booted.
@@ -135,9 +142,19 @@ func ended(pidfd int) bool {
 // tick is the unit of start times in /proc: USER_HZ is 100 on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// startOf reads when a process started, since boot (proc_pid_stat(5), field 22), rounded down.
+// startOf reads when a process started, since boot (proc_pid_stat(5), field 22), rounded down: ErrGone if there is none of
+// the number.
 func startOf(pid int32) (time.Duration, error) {
-	n, err := statNumber(pid, 22)
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/stat")
+	if err != nil {
+		return 0, ErrGone
+	}
+	const name, started = 2, 22 // fields, counted from 1; the name ends with ')', and may have spaces and more of these
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	if len(fields) < started-name {
+		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields)+name)
+	}
+	n, err := strconv.ParseUint(fields[started-name-1], 10, 64)
 	return time.Duration(n) * tick, err
 }
 
