@@ -143,6 +143,9 @@ func (t *Tree) Restore(fh uint64, h OpenHandle) {
 
 // Release ends a handle. One that is not known (any more) is nothing to do.
 func (t *Tree) Release(fh uint64) {
+	if h := t.handles.get(fh); h != nil && h.kind == RegionHandle {
+		t.arena.Closing(h.node)
+	}
 	h := t.handles.take(fh)
 	if h == nil {
 		return

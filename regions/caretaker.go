@@ -321,6 +321,7 @@ func (c *Caretaker) drop(n NodeID) {
 	}
 	c.unwatch(x)
 	c.m.lives.wantClose(n, false)
+	c.m.kept.gone(n)
 	c.schedule(x, time.Time{})
 	delete(c.cares, n)
 	if x.lifetime.Kind == Session {

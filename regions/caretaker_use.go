@@ -83,7 +83,7 @@ func (c *Caretaker) begun(ctx context.Context) {
 func (c *Caretaker) forgetAll(ctx context.Context) {
 	c.m.Arena.Walk(ctx, RootNode, func(it Item) error {
 		if it.Attr.IsRegion() || it.Attr.IsDir() {
-			c.kept.ForgetUse(it.Attr.Node)
+			c.m.kept.forget(it.Attr.Node)
 		}
 		return ctx.Err()
 	})
@@ -137,7 +137,7 @@ func (c *Caretaker) lastUse(x *care, l Lifetime) {
 	if _, used := c.unseen[x.node]; used || !c.m.books.lastUsed(x.node).IsZero() {
 		return
 	}
-	at, err := c.kept.KeptUse(x.node)
+	at, err := c.m.kept.found(x.node)
 	if err != nil {
 		return
 	}
@@ -176,7 +176,7 @@ func (c *Caretaker) keepUse(x *care) {
 	if !c.keeps {
 		c.keeps = c.kept.KeepUse(RootNode, works) == nil
 	}
-	if c.keeps && c.kept.KeepUse(x.node, c.m.uptime()-now.Sub(last)) == nil {
+	if c.keeps && c.m.kept.keep(x.node, c.m.uptime()-now.Sub(last)) == nil {
 		x.kept = last
 	}
 }
@@ -185,8 +185,10 @@ func (c *Caretaker) keepUse(x *care) {
 func (c *Caretaker) forgetUse(n NodeID, x *care) {
 	switch {
 	case x == nil && (!c.starting || !c.keeps):
-	case x != nil && x.kept.IsZero():
-	case c.kept.ForgetUse(n) == nil && x != nil:
+	case x == nil:
+		c.m.kept.forget(n)
+	case !x.kept.IsZero():
+		c.m.kept.forget(n)
 		x.kept = time.Time{}
 	}
 }

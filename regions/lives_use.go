@@ -1,5 +1,86 @@
 package regions
 
+import (
+	"sync"
+	"time"
+)
+
+// kept is what is kept of uses for the next server.
+type kept struct {
+	mu   sync.Mutex // guards the rest; held over the storing of a use; taken alone
+	in   UseKeeper  // nil for nowhere
+	last map[NodeID]time.Duration
+}
+
+// keptStep is how long what is kept of a region need not be written again. It is less than what the next server adds.
+const keptStep = 20 * time.Millisecond
+
+// keep keeps a use, or the begin of a grace period, unless a later one is kept.
+func (k *kept) keep(n NodeID, at time.Duration) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if last, ok := k.last[n]; ok && at <= last {
+		return nil
+	}
+	if err := k.in.KeepUse(n, at); err != nil {
+		return err
+	}
+	k.last[n] = at
+	return nil
+}
+
+// found takes note of what an earlier server kept.
+func (k *kept) found(n NodeID) (time.Duration, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at, err := k.in.KeptUse(n)
+	if err == nil {
+		k.last[n] = at
+	}
+	return at, err
+}
+
+// renew keeps a use of what something is kept of.
+func (k *kept) renew(n NodeID, at time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if last, ok := k.last[n]; ok && at-last >= keptStep && k.in.KeepUse(n, at) == nil {
+		k.last[n] = at
+	}
+}
+
+// forget takes away what is kept.
+func (k *kept) forget(n NodeID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.in != nil {
+		k.in.ForgetUse(n)
+	}
+	delete(k.last, n)
+}
+
+// gone takes note that something is not there any more.
+func (k *kept) gone(n NodeID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.last, n)
+}
+
+// Closing must be called before it is forgotten that a descriptor is open: who serves the arena next finds it open, or that
+// it was used just now. Nobody waits for it.
+func (m *Manager) Closing(node NodeID) {
+	if !m.lives.any.Load() || m.kept.in == nil {
+		return
+	}
+	now := m.uptime()
+	m.kept.renew(node, now)
+	if m.lives.sessions.Load() {
+		if s := m.sessionOf(node); s != NoNode {
+			m.kept.renew(s, now)
+		}
+	}
+}
+
 // touched takes note that a region was opened or closed.
 func (m *Manager) touched(node NodeID) {
 	if m.books.touched(node, m.now()) && m.lives.sessions.Load() || m.lives.starting.Load() {

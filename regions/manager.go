@@ -22,6 +22,7 @@ type Manager struct {
 	lives     *lives
 	history   history
 	gone      gone
+	kept      kept
 	wipes     *wiper
 	guard     atomic.Uint32                                      // where no directory says it
 	lifetimes atomic.Pointer[func(path string) (Lifetime, bool)] // of directories that say nothing; nil for none
@@ -70,6 +71,8 @@ func NewManager(a Arena) *Manager {
 	if p, ok := a.(UseProber); ok {
 		m.users.probe = p.InUse
 	}
+	m.kept.in, _ = a.(UseKeeper)
+	m.kept.last = map[NodeID]time.Duration{}
 	return m
 }
 

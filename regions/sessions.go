@@ -109,6 +109,7 @@ func (m *Manager) sessionOf(region NodeID) NodeID {
 func (c *Caretaker) reviewSession(n NodeID, gone []WhoOwns) {
 	l, s, ok := c.m.sessionAt(n)
 	if a, err := c.m.Arena.Getattr(n); !ok || err != nil || a.Nlink == 0 {
+		c.forgetUse(n, c.cares[n])
 		c.drop(n)
 		return
 	}
