@@ -264,7 +264,9 @@ func (m *Manager) restoreLife(dir NodeID) {
 		s.configured = s.hasLifetime
 	}
 	if of := m.owners.Load(); of != nil && !s.owner.says() {
-		s.owner.kind, s.owner.hasKind = (*of)(m.Path(dir))
+		if kind, ok := (*of)(m.Path(dir)); ok {
+			s.owner = ownerSaying{kind: kind, hasKind: true, configured: true}
+		}
 	}
 	if s.hasZero {
 		m.wipes.asked.Store(true)

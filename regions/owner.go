@@ -87,6 +87,8 @@ type ownerSaying struct {
 	directory bool
 	kind      OwnerKind
 	hasKind   bool
+
+	configured bool // hasKind comes from the configuration, and reaches everybody's directories
 }
 
 func (o ownerSaying) says() bool { return o != ownerSaying{} }
@@ -219,14 +221,32 @@ func (m *Manager) ownerSaid(node NodeID) ownerSaying {
 	if !m.lives.any.Load() {
 		return ownerSaying{}
 	}
-	s, _ := m.nearest(node, func(s *saying) bool { return s.owner.says() })
-	if s.owner.directory {
-		above, _ := m.above(m.home(node), func(s *saying) bool { return s.owner.says() })
-		if above.owner.says() {
-			return above.owner
+	var own ownerSaying
+	if !m.books.isPlain(node) {
+		s := m.readSaying(node)
+		own = s.owner
+	}
+	if own.says() && !own.directory {
+		return own
+	}
+	if above := m.ownerAbove(m.home(node)); above.says() {
+		return above
+	}
+	return own
+}
+
+// ownerAbove answers what is said first by a directory, or by those above it, as far as that reaches.
+func (m *Manager) ownerAbove(dir NodeID) ownerSaying {
+	var way ascent
+	for ; ; dir = m.Parent(dir) {
+		s, user := m.lives.of(dir)
+		if reaches := way.pass(user); s.owner.says() && (reaches || s.owner.configured) {
+			return s.owner
+		}
+		if dir == RootNode {
+			return ownerSaying{}
 		}
 	}
-	return s.owner
 }
 
 // hand looks whose a region is now.

@@ -145,6 +145,23 @@ func TestOwnerKindsOfWhatIsThere(t *testing.T) {
 	}
 }
 
+// What somebody's directory says does not reach into that of somebody else; what the configuration says does.
+func TestHowFarOwnerKindsReach(t *testing.T) {
+	e := newEstate(t)
+	e.says(t, regions.RootNode, regions.LifetimeXattr, "owner,grace=0")
+	theirs := must(e.Make(regions.RootNode, "theirs", regions.Spec{Mode: regions.TypeDir | 0o777, UID: 1001})).Node
+	mine := must(e.Make(theirs, "mine", regions.Spec{Mode: regions.TypeDir | 0o700, UID: 1002})).Node
+	n := e.grouped(t, mine, "r")
+	e.says(t, theirs, regions.OwnerXattr, "session")
+	e.owned(t, e.grouped(t, theirs, "r"), "session 700 memory=false")
+	e.owned(t, n, "process 7 memory=false")
+	if err := e.Removexattr(theirs, regions.OwnerXattr); err != nil {
+		t.Fatal(err)
+	}
+	e.SetOwners(func(path string) (regions.OwnerKind, bool) { return regions.OwnerGroup, path == "theirs" })
+	e.owned(t, n, "process group 70 memory=false")
+}
+
 // Whose group nobody knows, that region stays, and says why.
 func TestOwnersWithoutAName(t *testing.T) {
 	e := newEstate(t)
