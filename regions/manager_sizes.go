@@ -278,7 +278,7 @@ func (f *countedFile) Truncate(size int64) error {
 func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
 	switch {
 	case mode&AllocatePunchHole != 0 || off < 0 || length <= 0:
-		f.m.wall.hollow()
+		defer f.m.wall.dig()()
 		var err error
 		if mode == AllocatePunchHole|AllocateKeepSize { // anything else the arena refuses
 			err = f.beforePunch(off, length)
@@ -330,7 +330,7 @@ func (f *countedFile) allocate(off, length int64, mode AllocateMode) error {
 		return f.File.Allocate(off, length, mode)
 	}
 	if mode&zero != 0 {
-		f.m.wall.hollow()
+		defer f.m.wall.dig()()
 		if err := f.beforePunch(off, length); err != nil {
 			return err
 		}

@@ -131,7 +131,7 @@ func (m *Manager) set(node NodeID, name string, value []byte, who whoLimits, sto
 	if err := m.fits(n, next); err != nil {
 		return err
 	}
-	m.wall.hollow()
+	defer m.wall.dig()()
 	if e := m.accounts.SetSettings(n, next, false); e != nil {
 		return m.refusal(e)
 	}

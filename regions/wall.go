@@ -27,8 +27,9 @@ type wall struct {
 	told    func(Overrunning)
 	mu      sync.Mutex              // guards at; held over a change of the arena's size. Nothing but accounts' lock is taken below it
 	at      int64                   // bytes; 0 if it is not known
-	drawn   atomic.Bool             // in
-	hollows atomic.Uint64           // counts what may make holes in what was promised
+	drawn   atomic.Bool             // in; false again once it is out
+	hollows atomic.Uint64           // counts what may make holes in what was promised, when it begins and when it ends
+	digging atomic.Int64            // how many of them have not ended
 	filling atomic.Bool             // memory is being allocated for all holes
 	kept    map[accounts.Node]int64 // what is written down of what was not asked for
 
@@ -63,7 +64,7 @@ func (w *wall) promised(n accounts.Node, end int64) {
 	}
 }
 
-// hollow must be called before more is promised, or memory is given back that stays promised.
+// hollow must be called when more was promised, before that is answered.
 func (w *wall) hollow() {
 	w.hollows.Add(1)
 	if w.drawn.Load() {
@@ -71,11 +72,22 @@ func (w *wall) hollow() {
 	}
 }
 
+// dig must be called before memory is given back that stays promised, and end when that is done: who fills holes meanwhile
+// may have come by too early.
+func (w *wall) dig() (end func()) {
+	w.digging.Add(1)
+	w.hollow()
+	return func() {
+		w.hollows.Add(1)
+		w.digging.Add(-1)
+	}
+}
+
 // out moves the wall to where it must be while there may be holes.
 func (w *wall) out() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.drawn.CompareAndSwap(true, false) {
+	if !w.drawn.Load() {
 		return
 	}
 	use, err := w.m.Physical()
@@ -84,6 +96,7 @@ func (w *wall) out() {
 	}
 	o, _ := w.m.accounts.Overrun()
 	w.resize(w.far(o, int64(use.BytesUsed)), int64(use.BytesUsed))
+	w.drawn.Store(false) // not before: others may go on then
 	w.m.users.nudge()
 }
 
@@ -124,10 +137,12 @@ func (w *wall) set(r Resizer, bytes, nodes int64) error {
 	return err
 }
 
-func (w *wall) move(bytes, used int64) error {
+// move moves the wall to where it stands as long as there is room.
+func (w *wall) move(bytes, used int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.resize(bytes, used)
+	w.resize(bytes, used)
+	w.drawn.Store(false)
 }
 
 // know reads where the wall stands: a server before this one may have moved it.
@@ -153,7 +168,6 @@ func (w *wall) keep(used int64) (soon, fill bool) {
 	case o.Size == 0:
 		return false, false
 	case o.By <= tolerated(o.Size):
-		w.drawn.Store(false)
 		w.move(w.m.physical(o.Size+o.By), used)
 		if !w.filling.Load() {
 			w.announced, w.failed = false, false
@@ -222,7 +236,7 @@ func (w *wall) fill(ends <-chan struct{}) {
 	err := w.fillAll(ends, o.Size)
 	if err == nil {
 		w.drawn.Store(true)
-		if w.hollows.Load() != before {
+		if w.hollows.Load() != before || w.digging.Load() > 0 {
 			w.drawn.Store(false)
 			return
 		}
