@@ -62,6 +62,9 @@ func (m *Manager) claim(dir NodeID, spec *Spec, named bool) (*accounts.Claim, er
 		c, e = m.accounts.Make(accounts.Node(dir), n)
 		return e
 	})
+	if n.Bytes > 0 {
+		m.wall.hollow()
+	}
 	return c, err
 }
 

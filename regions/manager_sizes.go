@@ -310,6 +310,7 @@ func (f *countedFile) Allocate(off, length int64, mode AllocateMode) error {
 	if err != nil {
 		return err
 	}
+	f.m.wall.hollow()
 	if err = f.m.keepBeyond(f.node); err != nil {
 		undo()
 		return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -158,6 +159,34 @@ func TestReservationOfAnOverrunMount(t *testing.T) {
 	}
 	if err := touch(filepath.Join(m.dir, "promised"), 16<<20); err != nil {
 		t.Error(err)
+	}
+}
+
+// What takes memory at once gets it from a reservation, too.
+func TestMemoryAtOnceFromAReservation(t *testing.T) {
+	m := serve(t, "--size=64M", "--huge=never")
+	m.needPassthrough(t)
+	tenant := m.mkdir(t, "tenant")
+	m.tell(t, "limits", "directory tenant reserve=32M")
+	for name, take := range map[string]func(path string) error{
+		"past the end": func(path string) error {
+			fd, err := unix.Open(path, unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+			if err != nil {
+				return err
+			}
+			defer unix.Close(fd)
+			return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, 8<<20)
+		},
+		"symlink": func(path string) error { return os.Symlink(strings.Repeat("far/", 100), path) },
+	} {
+		sneaking := filepath.Join(m.dir, "sneaking")
+		if written, err := overrun(sneaking, 8<<30, func() {}); !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("after %d bytes: %v, want %v", written, err, unix.ENOSPC)
+		}
+		m.waitFor(t, name, func() bool { return take(filepath.Join(tenant, name)) == nil })
+		if err := os.Remove(sneaking); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
