@@ -145,12 +145,20 @@ func (w *wall) move(bytes, used int64) {
 	w.drawn.Store(false)
 }
 
-// know reads where the wall stands: a server before this one may have moved it.
-func (w *wall) know() {
+// begin finds where the wall stands. The server before this one may have drawn it in. So it is moved out before anybody is
+// answered: what he does may make a hole.
+func (w *wall) begin() {
+	use, err := w.m.Physical()
+	if err != nil {
+		return
+	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if use, err := w.m.Physical(); err == nil && w.at == 0 {
+	if w.at == 0 {
 		w.at = int64(use.Bytes)
+	}
+	w.mu.Unlock()
+	if o, _ := w.m.accounts.Overrun(); o.Size > 0 {
+		w.outwards(w.far(o, int64(use.BytesUsed)), int64(use.BytesUsed))
 	}
 }
 

@@ -161,3 +161,18 @@ func TestHoleWhileTheWallMoves(t *testing.T) {
 		}
 	}
 }
+
+// The server ends while the wall is drawn in: it is out before the next one answers anybody.
+func TestTheNextServerMovesTheWallOut(t *testing.T) {
+	_, a, _, _ := overrunMount(t)
+	if use := must(a.Arena.Usage(regions.RootNode)); use.Bytes >= 2*overrunSize {
+		t.Errorf("the wall is at %d: not drawn in", use.Bytes)
+	}
+	next := regions.NewManager(a)
+	next.SetHeadroom(func(int64) int64 { return overrunSize })
+	next.SetSize(overrunSize)
+	defer next.Watch()()
+	if use := must(next.Physical()); use.Bytes < 2*overrunSize {
+		t.Errorf("the wall is at %d, and %d are in use", use.Bytes, use.BytesUsed)
+	}
+}

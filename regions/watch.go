@@ -34,6 +34,7 @@ type watch struct {
 func (m *Manager) Watch() (end func()) {
 	w := &watch{m: m, begins: m.users.begins, ends: make(chan struct{})}
 	m.watching.Store(true)
+	m.wall.begin()
 	m.users.nudge()
 	w.done.Go(w.run)
 	return sync.OnceFunc(func() {
@@ -46,7 +47,6 @@ func (w *watch) run() {
 	pause := watchLeast
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	w.m.wall.know()
 	for soon := true; ; {
 		if !soon && w.m.users.writing.Load() == 0 && !w.m.accounts.HolesAreFree() {
 			select {
