@@ -281,7 +281,10 @@ func (w *wall) fillAll(ends <-chan struct{}, size int64) error {
 		if err != nil {
 			return true // it is gone
 		}
-		if holes := w.m.accounts.Asked(n) - a.Resident(); holes > 0 && holes <= size {
+		asked := w.m.accounts.Asked(n)
+		holes := max(asked-a.Resident(), 0)
+		// One that has more than was asked for may have it elsewhere: behind its holes, or past its end.
+		if asked > 0 && asked != a.Resident() && holes <= size {
 			sum += holes
 			hollow = append(hollow, n)
 		}

@@ -77,15 +77,19 @@ func overrunMount(t *testing.T) (m *regions.Manager, a *slowArena, promised regi
 	n := put(t, m, "promised", region).Node
 	must(m.Setattr(n, regions.Change{Set: regions.SetSize, Size: overrunPromised}))
 	sneaking := put(t, m, "sneaking", region).Node
+	must(m.Setattr(sneaking, regions.Change{Set: regions.SetSize, Size: 2 << 20}))
 	if err := m.Opened(sneaking, regions.ReadAccess|regions.WriteAccess); err != nil {
 		t.Fatal(err)
 	}
 	past := must(a.Arena.Open(sneaking, regions.WriteAccess)) // past the manager
 	t.Cleanup(func() { past.Close() })
-	must(past.WriteAt(make([]byte, 12<<20), 0))
+	must(past.WriteAt(make([]byte, 10<<20), 2<<20))
 	promised = must(m.Open(n, regions.WriteAccess))
 	t.Cleanup(func() { promised.Close() })
 	soonTold(t, told)
+	if use := must(a.Arena.Usage(regions.RootNode)); use.BytesUsed < 20<<20 {
+		t.Errorf("%d are in use: what was promised has holes", use.BytesUsed)
+	}
 	return m, a, promised, told
 }
 
