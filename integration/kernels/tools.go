@@ -13,8 +13,8 @@ import (
 // tests do with them does not depend on the kernel.
 func tools() []string {
 	return []string{
-		"sh", "bash", "env", "true", "false", "sleep", "timeout", "setpriv", "fusermount3", "mount", "umount", "mountpoint",
-		"basename", "cat", "chmod", "chown", "cmp", "cp", "cut", "dd", "df", "diff", "dirname", "find", "getfacl", "getfattr", "grep",
+		"sh", "bash", "env", "true", "false", "sleep", "timeout", "setsid", "setpriv", "fusermount3", "mount", "umount",
+		"mountpoint", "basename", "cat", "chmod", "chown", "cmp", "cp", "cut", "dd", "df", "diff", "dirname", "find", "getfacl", "getfattr", "grep",
 		"head", "id", "install", "ln", "ls", "mkdir", "mkfifo", "mknod", "mktemp", "mv", "od", "printf", "readlink", "rm", "rmdir",
 		"sed", "seq", "setfacl", "setfattr", "sort", "stat", "tail", "tar", "touch", "tr", "truncate", "uniq", "unshare", "wc", "xargs",
 	}
