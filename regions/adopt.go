@@ -2,6 +2,7 @@ package regions
 
 import (
 	"context"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -110,6 +111,7 @@ func (m *Manager) adopt(ctx context.Context, fn func(NodeID)) (Totals, error) {
 	close(m.adoption.done)
 	m.adoption.done = nil
 	m.adoption.mu.Unlock()
+	defer func() { m.users.askBehind(m.users.unseen(math.MaxInt)) }() // what an earlier server left registered
 	return m.Totals(), err
 }
 

@@ -97,9 +97,7 @@ func (m *Manager) Resumed(node NodeID, access Access) error {
 // Remembered takes note of a region that nobody has open, though somebody may have it mapped: who did so opened it in the
 // time of an earlier server.
 func (m *Manager) Remembered(node NodeID) {
-	if m.users.opened(node, true) {
-		m.users.released(node, true)
-	}
+	m.users.remember(node)
 }
 
 // expect says that a caretaker is to begin.

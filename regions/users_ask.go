@@ -33,6 +33,22 @@ func (u *users) quiet(n NodeID) bool {
 	return err == nil && !held
 }
 
+// remember makes a region idle that nobody has open, and that was open for writing before: so that it is registered still, and
+// asked for later.
+func (u *users) remember(n NodeID) {
+	s := &u.shards[shardIndex(n)]
+	s.mu.Lock()
+	known := s.users[n] != nil
+	if !known && u.probe != nil {
+		s.users[n] = &user{wrote: true, idle: true}
+	}
+	s.mu.Unlock()
+	if !known && u.probe != nil {
+		oldest, _ := u.makeIdle(n)
+		u.leaveIdle(oldest)
+	}
+}
+
 // ask answers whether somebody has a region. One that nobody has stays idle.
 func (u *users) ask(n NodeID) (held bool) {
 	s := &u.shards[shardIndex(n)]
