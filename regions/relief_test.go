@@ -24,6 +24,16 @@ func (e *estate) filled(t *testing.T, dir regions.NodeID, name string, pid uint3
 	return n
 }
 
+// numbered answers how many of so many regions, named by their numbers, are there.
+func (e *estate) numbered(of int) (n int) {
+	for i := range of {
+		if e.there(regions.RootNode, fmt.Sprint(i)) {
+			n++
+		}
+	}
+	return n
+}
+
 // When memory is short, a part of what only waits for its time ends, in the order that is set: what has memory, what is not
 // in use, and no more until it is said again.
 func TestRelief(t *testing.T) {
@@ -57,14 +67,7 @@ func TestRelief(t *testing.T) {
 		}
 		return counting == orphans+3 && e.state(held) == regions.CareInUse
 	})
-	left := func() (n int) {
-		for i := range orphans {
-			if e.there(regions.RootNode, fmt.Sprint(i)) {
-				n++
-			}
-		}
-		return n
-	}
+	left := func() int { return e.numbered(orphans) }
 	e.care.Pressed("a test")
 	if r := <-told; r != (regions.Relief{Source: "a test", Ended: 16, Bytes: 16 * 4096, Left: 6}) {
 		t.Errorf("first: %+v", r)
