@@ -82,8 +82,14 @@ func (a *Arena) Close() error {
 	return unix.Close(a.root)
 }
 
-// Root answers the descriptor of the root directory, for who hands it to another process.
-func (a *Arena) Root() int { return a.root }
+// Root answers a file of its own for the root directory, for who hands it to another process.
+func (a *Arena) Root() (*os.File, error) {
+	fd, err := unix.FcntlInt(uintptr(a.root), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), "arena"), nil
+}
 
 // Newest answers the number of the newest node that there is, by making one that is gone at once; 0 if it cannot be made.
 func (a *Arena) Newest() uint32 {

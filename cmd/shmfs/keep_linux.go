@@ -87,8 +87,7 @@ func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
 	if err != nil {
 		return errors.Join(err, s.undo())
 	}
-	defer k.ledger.Close()
-	defer k.stateFile.Close()
+	defer k.close()
 	told := make(chan error, 1)
 	go func() { told <- k.tell(in, ready) }()
 	err = keeper.New(keeper.Options{
@@ -129,7 +128,6 @@ func (s *serving) take() (k *kept, in *os.File, err error) {
 		return nil, nil, errors.Join(err, in.Close(), k.ready.Close())
 	}
 	k.connection = os.NewFile(uintptr(s.connection), "/dev/fuse")
-	k.arena = os.NewFile(uintptr(s.arena.Root()), "arena")
 	return k, in, nil
 }
 
@@ -141,17 +139,34 @@ func (s *serving) undo() error {
 	return errors.Join(os.NewSyscallError("close", unix.Close(s.connection)), s.takeAway())
 }
 
-// create makes the memory files of a mount that begins.
+// create makes the files of a mount that begins.
 func (k *kept) create() error {
 	fd, err := ledger.Create()
 	if err != nil {
 		return err
 	}
 	k.ledger = os.NewFile(uintptr(fd), "ledger")
-	if k.stateFile, err = memoryFile("shmfs-state"); err != nil {
-		return errors.Join(err, k.ledger.Close())
+	k.arena, err = k.serving.arena.Root()
+	if err == nil {
+		k.stateFile, err = memoryFile("shmfs-state")
 	}
-	return k.state.write(k.stateFile)
+	if err == nil {
+		err = k.state.write(k.stateFile)
+	}
+	if err != nil {
+		return errors.Join(err, k.close())
+	}
+	return nil
+}
+
+// close lets go of the files that were made so far.
+func (k *kept) close() (err error) {
+	for _, f := range []*os.File{k.ledger, k.arena, k.stateFile} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	return err
 }
 
 // tell reads what the first server says, and hands it on.

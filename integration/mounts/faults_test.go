@@ -379,6 +379,9 @@ func TestTooFewDescriptorsToMount(t *testing.T) {
 			t.Errorf("with %d descriptors a mount is left: %+v", most, r)
 		}
 		leftArena(t, dir, 0)
+		if strings.Contains(r.stderr, unix.EBADF.Error()) {
+			t.Errorf("with %d descriptors one was closed twice: %+v", most, r)
+		}
 	}
 	t.Error("64 descriptors are not enough")
 }
