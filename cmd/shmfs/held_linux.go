@@ -15,6 +15,7 @@ import (
 
 	"github.com/shmfs/shmfs/backends/tmpfs"
 	"github.com/shmfs/shmfs/control"
+	"github.com/shmfs/shmfs/fs/gofuse/failpoint"
 	"github.com/shmfs/shmfs/fs/gofuse/keeper"
 	"github.com/shmfs/shmfs/fs/gofuse/ledger"
 	"github.com/shmfs/shmfs/policy"
@@ -131,10 +132,7 @@ func (s *serving) resumed() bool { return s.restarts > 0 }
 
 // serveOn serves, and tells the keeper and who waits for the first server.
 func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
-	tether, err := keeper.Attach(h.Tether, s.well, func() {
-		s.ledger.Orphaned(time.Now())
-		os.Exit(exitOrphaned)
-	})
+	tether, err := keeper.Attach(h.Tether, s.well, s.orphaned)
 	if err != nil {
 		return err
 	}
@@ -156,8 +154,11 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 			s.refresh()
 		}
 		how, _ := s.well()
+		if s.resumed() { // without the first server there is no mount
+			failpoint.Hit(failpoint.Serving)
+		}
 		if err := tether.Ready(s.server.Resumable(), how); err != nil {
-			return err
+			s.orphaned() // the mount is the next keeper's, and not to be taken away
 		}
 		if out == nil {
 			return nil
@@ -178,6 +179,12 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 		s.log.Error("the mount has ended", "reason", err.Error())
 	}
 	return nil
+}
+
+// orphaned ends a server whose keeper is gone.
+func (s *serving) orphaned() {
+	s.ledger.Orphaned(time.Now())
+	os.Exit(exitOrphaned)
 }
 
 // catchUp does what need not be done before the first answer.

@@ -87,12 +87,11 @@ func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready 
 		}
 	}
 	if o.behind {
-		err = leaveTerminal(file)
+		if err := leaveTerminal(file); err != nil {
+			return errors.Join(err, s.takeAway(), s.end())
+		}
 	}
-	if err == nil {
-		err = run(ctx, ready)
-	}
-	return errors.Join(err, s.end())
+	return errors.Join(run(ctx, ready), s.end())
 }
 
 // prepare makes the process one that serves, and answers its log file, nil for none.

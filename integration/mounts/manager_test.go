@@ -24,7 +24,8 @@ import (
 // manager stands in for a service manager: it listens as sd_notify(3) says, keeps descriptors as sd_pid_notify_with_fds(3)
 // says, and passes them to the next process as sd_listen_fds(3) says.
 type manager struct {
-	mount    // its dir, stderr and the process that runs
+	mount           // its dir, stderr and the process that runs
+	program  string // that is run; "" for the binary under test
 	socket   string
 	fd       int
 	watchdog time.Duration
@@ -121,12 +122,23 @@ func (m *manager) forget() {
 	m.store = nil
 }
 
-// run starts the service, with what is stored.
+// run starts the service, with what is stored, and waits until it is ready.
 func (m *manager) run(t *testing.T, args ...string) {
+	t.Helper()
+	before := len(m.lines())
+	m.start(t, args...)
+	m.waitFor(t, "READY=1", func() bool { return m.heard(before, "READY=1") })
+}
+
+// start starts the service, with what is stored.
+func (m *manager) start(t *testing.T, args ...string) {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if m.program != "" {
+		path = m.program
 	}
 	line := append([]string{"-c", `LISTEN_PID=$$ exec "$@"`, "sh", path, "mount", "--foreground", "--restartable",
 		"--replace", m.dir}, args...)
@@ -141,7 +153,6 @@ func (m *manager) run(t *testing.T, args ...string) {
 	if len(names) > 0 {
 		m.cmd.Env = append(m.cmd.Env, fmt.Sprint("LISTEN_FDS=", len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
 	}
-	before := len(m.lines())
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +163,6 @@ func (m *manager) run(t *testing.T, args ...string) {
 		defer close(ended)
 		cmd.Wait()
 	}(m.cmd, m.ended)
-	m.waitFor(t, "READY=1", func() bool { return m.heard(before, "READY=1") })
 }
 
 // piped answers a file from which everything goes to stderr. Nobody waits for its end: a server that is stopped has it

@@ -1,11 +1,11 @@
-// Package failpoint ends the process where a test wants it to: between two steps of a request. Without the build tag
-// failpoints it is nothing, and costs nothing.
+// Package failpoint ends the process where a test wants it to: between two steps of a request, or of a takeover. Without
+// the build tag failpoints it is nothing, and costs nothing.
 package failpoint
 
-// Point is a place between reading a request and answering it.
+// Point is a place between two steps.
 type Point string
 
-// The points, in the order in which a request comes by.
+// The points, those of a request in the order in which it comes by.
 const (
 	Read       Point = "read"       // the request was read
 	Slot       Point = "slot"       // what it found is in the ledger
@@ -21,6 +21,7 @@ const (
 	Ended      Point = "ended"      // it was told of both; the ledger still has it
 	Answering  Point = "answering"  // the answer is made; the kernel does not have it
 	Forgetting Point = "forgetting" // the kernel said that it does not know a node, and never will again
+	Serving    Point = "serving"    // of no request: the server answers, and its keeper does not know
 )
 
 // Variable is the environment's variable that says where to end: "POINT=N" is with a chance of one in N at that point,
