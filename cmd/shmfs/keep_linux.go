@@ -92,7 +92,7 @@ func (s *serving) keep(_ context.Context, ready func(mounted) error) error {
 	go func() { told <- k.tell(in, ready) }()
 	err = keeper.New(keeper.Options{
 		Connection: k.connection, Command: k.command, Signals: s.signals, Renew: renewSignal,
-		Abort: s.options.config.OnCrashLoop == policy.CrashLoopAbort, Deaths: s.options.crashes, Log: s.log,
+		Abort: s.options.config.OnCrashLoop == policy.CrashLoopAbort, Deaths: s.options.crashes, Soon: s.options.soon, Log: s.log,
 		Died: k.died, Heard: k.heard, Leave: k.leave,
 	}).Run()
 	k.ready.Close() // tell has read all that was said, or there is nothing to read

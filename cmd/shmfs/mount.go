@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -54,14 +55,15 @@ type mountOptions struct {
 	replace    bool
 	restart    bool // the service manager keeps the mount between two processes
 	json       bool
-	quiet      bool   // do not say that it is mounted
-	remount    bool   // change the mount that is there
-	noexec     bool   // no program may be started from it
-	readyFD    int    // where the background server says that it is ready; 0 for who started it
-	behind     bool   // nobody is at a terminal
-	noKeeper   bool   // the mount ends with its server
-	crashes    int    // deaths in a row that are a crash loop; 0 is usual
-	held       string // what a keeper hands to the server that it starts, see held
+	quiet      bool          // do not say that it is mounted
+	remount    bool          // change the mount that is there
+	noexec     bool          // no program may be started from it
+	readyFD    int           // where the background server says that it is ready; 0 for who started it
+	behind     bool          // nobody is at a terminal
+	noKeeper   bool          // the mount ends with its server
+	crashes    int           // deaths in a row that are a crash loop; 0 is usual
+	soon       time.Duration // after its start, that a server dies so; 0 is usual
+	held       string        // what a keeper hands to the server that it starts, see held
 }
 
 func mountFlags(o *mountOptions) []cli.Flag {
@@ -80,6 +82,7 @@ func mountFlags(o *mountOptions) []cli.Flag {
 		&cli.IntFlag{Name: readyFlag, Hidden: true, Destination: &o.readyFD},
 		&cli.BoolFlag{Name: noKeeperFlag, Hidden: true, Destination: &o.noKeeper},
 		&cli.IntFlag{Name: crashesFlag, Hidden: true, Destination: &o.crashes},
+		&cli.DurationFlag{Name: soonFlag, Hidden: true, Destination: &o.soon},
 		&cli.StringFlag{Name: heldFlag, Hidden: true, Destination: &o.held},
 	}
 }
@@ -89,9 +92,10 @@ const (
 	readyFlag = "ready-fd"
 	// heldFlag is how a server learns what its keeper holds for it.
 	heldFlag = "held"
-	// noKeeperFlag and crashesFlag are for tests.
+	// noKeeperFlag, crashesFlag and soonFlag are for tests.
 	noKeeperFlag = "no-keeper"
 	crashesFlag  = "crash-loop-deaths"
+	soonFlag     = "crash-loop-within"
 )
 
 // complete reads what the flags say.
@@ -136,6 +140,9 @@ func (o *mountOptions) arguments(flag string, value any) []string {
 	}
 	if o.crashes > 0 {
 		args = append(args, fmt.Sprintf("--%s=%d", crashesFlag, o.crashes))
+	}
+	if o.soon > 0 {
+		args = append(args, fmt.Sprintf("--%s=%v", soonFlag, o.soon))
 	}
 	if o.configFile != "" {
 		args = append(args, "--config="+o.configFile)

@@ -35,7 +35,7 @@ serve the mount is replaced by the one that ran.`,
 }
 
 // upgradeTime is how long a new server may take.
-const upgradeTime = 30 * time.Second
+const upgradeTime = 2 * time.Minute
 
 // serverState is what an upgrade changes, and goes by.
 type serverState struct {

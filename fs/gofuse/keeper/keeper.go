@@ -26,8 +26,9 @@ type Options struct {
 	Renew os.Signal
 	// Abort ends the connection in a crash loop, instead of answering with EIO and trying on.
 	Abort bool
-	// Deaths, each within a moment of its start, are a crash loop. 0 is usual.
+	// Deaths, each within Soon of its start, are a crash loop. 0 is usual.
 	Deaths int
+	Soon   time.Duration
 	// Died is when the connection lost its last server, if another keeper held it before this one.
 	Died time.Time
 	// Heard is told what happens; it must not wait. nil for nobody.
@@ -39,9 +40,9 @@ type Options struct {
 }
 
 const (
-	// usualDeaths in a row, each within earlyDeath, are a crash loop.
+	// usualDeaths in a row, each within usualSoon, are a crash loop.
 	usualDeaths = 10
-	earlyDeath  = 2 * time.Second
+	usualSoon   = 2 * time.Second
 	// startTime is how long a server may take to be ready: the first one adopts what it finds.
 	startTime = 2 * time.Minute
 	// refusals last from firstPause on, twice as long each time, lastPause at most.
@@ -66,18 +67,25 @@ type Keeper struct {
 
 // wish is a signal that asks for the end of the mount.
 type wish struct {
-	signal os.Signal
-	passed time.Time // to a server; zero for not yet
+	signal   os.Signal
+	passed   time.Time // to a server; zero for not yet
+	answered bool      // that server was asked how it is after that, and answered
 }
 
-// wishTime is how long after it was passed on a wish is passed on again, to the next server: the one that got it first
-// may have been dead, or stopped, without anybody knowing.
+// wishTime is how long after it was passed on a wish is passed on again, to the next server, in any case: the one that had
+// it may have been about to do it.
 const wishTime = lookTime + silence + 2*time.Second
+
+// decided answers whether a server has had a wish for some time, and lived: what came of it is that server's.
+func (w *wish) decided() bool { return w.answered && time.Since(w.passed) >= wishTime }
 
 // New makes a keeper.
 func New(o Options) *Keeper {
 	if o.Deaths == 0 {
 		o.Deaths = usualDeaths
+	}
+	if o.Soon == 0 {
+		o.Soon = usualSoon
 	}
 	if o.Heard == nil {
 		o.Heard = func(Event) {}
@@ -125,6 +133,7 @@ type server struct {
 	cmd    *exec.Cmd
 	tether *os.File
 	begun  time.Time
+	asked  time.Time   // when it was last asked how it is
 	ended  chan error  // gets how it ended, once
 	words  chan string // what it says: a word and its text
 	ready  bool
@@ -180,7 +189,7 @@ func (k *Keeper) attend(s *server) error {
 	defer s.release()
 	look := time.NewTicker(lookTime)
 	defer look.Stop()
-	silent, patience, asked := time.NewTimer(startTime), startTime, true
+	silent, patience, left, asked := time.NewTimer(silentStep), startTime, startTime, true
 	defer silent.Stop()
 	words := s.words
 	for {
@@ -204,10 +213,15 @@ func (k *Keeper) attend(s *server) error {
 			k.heard(s, word)
 		case <-look.C:
 			if !asked && say(s.tether, wordPing, "") == nil {
-				asked, patience = true, silence
-				silent.Reset(patience)
+				s.asked = time.Now()
+				asked, patience, left = true, silence, silence
+				silent.Reset(silentStep)
 			}
 		case <-silent.C:
+			if left -= silentStep; left > 0 {
+				silent.Reset(silentStep)
+				continue
+			}
 			k.options.Log.Error("the server does not answer; it is killed", "pid", s.pid(), "after", patience.String())
 			s.cmd.Process.Kill()
 		case sig := <-k.options.Signals:
@@ -228,6 +242,10 @@ func (k *Keeper) heard(s *server, said string) {
 	word, text := said[0], said[1:]
 	switch word {
 	case wordPing:
+		for i := range k.wishes {
+			w := &k.wishes[i]
+			w.answered = w.answered || !w.passed.IsZero() && w.passed.Before(s.asked)
+		}
 		k.options.Heard(Event{What: Answered, Text: text})
 	case wordReloaded:
 		k.options.Heard(Event{What: Reloaded})
@@ -240,10 +258,11 @@ func (k *Keeper) heard(s *server, said string) {
 	}
 }
 
-// pass hands a wish on, unless a server had it some time ago: that one has decided.
+// pass hands a wish on, unless it is decided. The server that got it first may have been dead, or stopped, without anybody
+// knowing.
 func (w *wish) pass(s *server) {
-	if w.passed.IsZero() || time.Since(w.passed) < wishTime {
-		w.passed = time.Now()
+	if !w.decided() {
+		w.passed, w.answered = time.Now(), false
 		s.cmd.Process.Signal(w.signal)
 	}
 }
@@ -260,7 +279,7 @@ func (k *Keeper) signal(s *server, sig os.Signal) {
 		k.leaving = true
 		s.cmd.Process.Kill()
 	case sig == syscall.SIGTERM || sig == os.Interrupt:
-		k.wishes = slices.DeleteFunc(k.wishes, func(w wish) bool { return !w.passed.IsZero() && time.Since(w.passed) >= wishTime })
+		k.wishes = slices.DeleteFunc(k.wishes, func(w wish) bool { return w.decided() })
 		k.wishes = append(k.wishes, wish{signal: sig})
 		if s.ready {
 			k.wishes[len(k.wishes)-1].pass(s)
@@ -275,7 +294,7 @@ func (k *Keeper) signal(s *server, sig os.Signal) {
 
 // pause waits before the next server is started, if the last ones died at once. Meanwhile requests are refused.
 func (k *Keeper) pause(s *server, died time.Time) error {
-	if s != nil && died.Sub(s.begun) > earlyDeath {
+	if s != nil && died.Sub(s.begun) > k.options.Soon {
 		k.early = 0
 		return nil
 	}

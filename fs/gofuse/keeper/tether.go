@@ -24,8 +24,10 @@ const (
 	// lookTime is how often a server is asked. Requests that it has read and does not answer cannot be seen from here, so
 	// it is asked whether or not any wait.
 	lookTime = time.Second
-	// silence is how long it may take to answer.
-	silence = 2 * time.Second
+	// silence is how long it may take to answer. It is counted in steps: where the whole machine stands still, and the keeper
+	// with it, that is one step, however long it takes.
+	silence    = 2 * time.Second
+	silentStep = silence / 8
 )
 
 // tether makes a tether: ours, and what the server inherits.

@@ -13,8 +13,8 @@ import (
 
 // A server locks the first byte of its ledger, by fcntl(2): the lock tells who it is, and ends with it in whatever way.
 
-// goneTime is how long a server that was killed may take to be gone.
-const goneTime = 10 * time.Second
+// goneTime is how long a server that was killed may take to be gone: a moment, but where the machine is very busy.
+const goneTime = time.Minute
 
 // Claim makes this process the server, and fails while another one is.
 func (l *Ledger) Claim() error {
