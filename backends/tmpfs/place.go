@@ -45,28 +45,64 @@ func placeName(point string) string {
 }
 
 // Prepare makes the directories that lead to a place, closed to others. An entry of somebody else's, or one that
-// others may write to, is refused: /dev/shm is everybody's.
+// others may write to, is refused: /dev/shm is everybody's. os.ErrNotExist says that somebody else took them away at this
+// moment.
 func Prepare(place string) error {
 	base := filepath.Dir(filepath.Dir(place))
-	for _, dir := range []string{base, filepath.Dir(place), place} {
-		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-		if dir == place && Attached(place) {
-			return nil // the arena's own root, with the mode that was asked for
-		}
-		var s unix.Stat_t
-		if err := unix.Lstat(dir, &s); err != nil {
-			return &os.PathError{Op: "stat", Path: dir, Err: err}
-		}
-		if s.Mode&unix.S_IFMT != unix.S_IFDIR || int(s.Uid) != os.Geteuid() || dir != place && s.Mode&0o022 != 0 {
-			return fmt.Errorf("%s is not a directory of yours alone: remove it, or have it removed", dir)
-		}
+	if err := closedDirectory(base, 0o022); err != nil {
+		return err
 	}
-	if os.Geteuid() != 0 {
-		return nil
+	release, err := hold(base)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := closedDirectory(filepath.Dir(place), 0o022); err != nil {
+		return err
+	}
+	if Attached(place) {
+		return nil // the arena's own root, with the mode that was asked for
+	}
+	if err := closedDirectory(place, 0); err != nil || os.Geteuid() != 0 {
+		return err
 	}
 	return private(base)
+}
+
+// closedDirectory makes a directory, and refuses what is there if it is none, somebody else's, or has one of these mode bits.
+func closedDirectory(dir string, open uint32) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	var s unix.Stat_t
+	if err := unix.Lstat(dir, &s); err != nil {
+		return &os.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	if s.Mode&unix.S_IFMT != unix.S_IFDIR || int(s.Uid) != os.Geteuid() || s.Mode&open != 0 {
+		return fmt.Errorf("%s is not a directory of yours alone: remove it, or have it removed", dir)
+	}
+	return nil
+}
+
+// hold keeps others from making a place in a directory of arenas, and from taking it away. It answers os.ErrNotExist if it
+// was taken away before.
+func hold(base string) (release func() error, err error) {
+	dir, err := os.OpenFile(base, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = unix.Flock(int(dir.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		return nil, errors.Join(os.NewSyscallError("flock", err), dir.Close())
+	}
+	held, err1 := dir.Stat()
+	now, err2 := os.Lstat(base)
+	if err := errors.Join(err1, err2); err != nil || !os.SameFile(held, now) {
+		return nil, errors.Join(os.ErrNotExist, err, dir.Close())
+	}
+	return dir.Close, nil
 }
 
 // private makes base a mount of its own that hands nothing on: what is mounted below it stays in this namespace.
@@ -128,6 +164,11 @@ func removeAll(dir string) error {
 
 // leave takes the directory of all arenas away if this was the last.
 func leave(base string) error {
+	release, err := hold(base)
+	if err != nil {
+		return nil // somebody else did, or it is left to the next one
+	}
+	defer release()
 	if left, err := os.ReadDir(base); err != nil || len(left) > 0 {
 		return nil
 	}
@@ -136,9 +177,9 @@ func leave(base string) error {
 			return &os.PathError{Op: "umount", Path: base, Err: err}
 		}
 	}
-	err := os.Remove(base)
+	err = os.Remove(base)
 	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, os.ErrNotExist) {
-		return nil // somebody else's mount began, or ended, at this moment
+		return nil // earlier releases do not hold it
 	}
 	return err
 }

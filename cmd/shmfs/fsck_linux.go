@@ -108,8 +108,8 @@ func (c *checkup) run(ctx context.Context) error {
 		defer lock.lock.Close()
 	}
 	if standing(c.place) {
-		if err := c.arena(ctx); err != nil {
-			return err
+		if err := c.arena(ctx); err != nil && (c.asked || standing(c.place)) {
+			return err // and not because its mount has just ended
 		}
 	}
 	if lock == nil {
