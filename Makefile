@@ -32,7 +32,7 @@ demo-leak: build ## a Python pool on /dev/shm and on shmfs, both killed: what ea
 
 .PHONY: test
 test: build ## unit tests, race detector, real mounts; skipped tests are listed with their reasons
-	$(GO) run ./integration/house/report -race -timeout 10m ./...
+	$(GO) run ./integration/house/report -race -timeout 30m ./...
 
 .PHONY: race
 race: ## the rooms that need no mount, three times under the race detector

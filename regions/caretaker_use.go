@@ -130,6 +130,7 @@ func (c *Caretaker) use(region NodeID) {
 // an earlier server kept, if it was there before this one and nobody used it since.
 func (c *Caretaker) lastUse(x *care, l Lifetime) {
 	c.forgetUse(x.node, x)
+	uptime := c.m.uptime() // before the time: what passes between the two makes a life longer, and not shorter
 	x.seen, x.kept = c.m.now(), time.Time{}
 	if !c.starting || !c.resumes || l.time() == 0 {
 		return
@@ -141,7 +142,7 @@ func (c *Caretaker) lastUse(x *care, l Lifetime) {
 	if err != nil {
 		return
 	}
-	if ago := c.m.uptime() - at - l.useStep(); ago > 0 {
+	if ago := uptime - at - l.useStep(); ago > 0 {
 		x.seen = x.seen.Add(-ago)
 	}
 	x.kept = x.seen

@@ -19,7 +19,7 @@ func (e *estate) sessions(t *testing.T, lifetime string) regions.NodeID {
 
 func TestSessionsEndByTime(t *testing.T) {
 	e := newEstate(t)
-	all := e.sessions(t, "session,ttl=200ms")
+	all := e.sessions(t, "session,ttl=1h")
 	used, idle := e.make(t, all, "used", regions.TypeDir, 0), e.make(t, all, "idle", regions.TypeDir, 0)
 	below := e.make(t, idle, "below", regions.TypeDir, 0)
 	e.make(t, below, "r", regions.TypeRegular, 7)
@@ -28,6 +28,7 @@ func TestSessionsEndByTime(t *testing.T) {
 	if err := e.Opened(r, regions.ReadAccess); err != nil {
 		t.Fatal(err)
 	}
+	e.says(t, all, regions.LifetimeXattr, "session,ttl=200ms")
 	within(t, "end of the idle one", func() bool { return !e.there(all, "idle") })
 	within(t, "in_use", func() bool { return e.state(used) == regions.CareInUse })
 	if !e.there(all, "used") || !e.there(used, "r") || !e.there(all, "stray") {
@@ -93,13 +94,14 @@ func TestSessionsEndWithTheirOwner(t *testing.T) {
 
 func TestSessionsAreKept(t *testing.T) {
 	e := newEstate(t)
-	all := e.sessions(t, "session,ttl=100ms")
+	all := e.sessions(t, "session,ttl=2h")
 	s := e.make(t, all, "s", regions.TypeDir, 0)
 	e.says(t, s, regions.SessionXattr, "ttl=1h")
 	within(t, "its own time", func() bool {
 		open, err := e.care.Sessions(t.Context())
 		return err == nil && len(open) == 1 && open[0].Lifetime.TTL == time.Hour && open[0].Path == "sessions/s"
 	})
+	e.says(t, all, regions.LifetimeXattr, "session,ttl=100ms")
 	e.says(t, s, regions.SessionXattr, "keep")
 	within(t, "a plain directory", func() bool { return e.state(s) == "" })
 	time.Sleep(5 * short)

@@ -47,6 +47,9 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
+// patience is how long what must come may take: a moment, but where the machine is very busy.
+const patience = 3 * time.Minute
+
 // begin mounts, and makes the kernel's count of requests readable.
 func begin(o Options) (*mount, error) {
 	base, err := os.MkdirTemp("", "shmfs-chaos-")
@@ -64,20 +67,21 @@ func begin(o Options) (*mount, error) {
 	}
 	m.keeper = exec.Command(o.Binary, "mount", "--foreground", "--size=1G", "--io="+o.IO, "--log-level=error",
 		"--crash-loop-deaths=1000000", m.dir)
-	m.keeper.Stderr = &m.stderr
+	ready := &log{}
+	m.keeper.Stdout, m.keeper.Stderr = ready, &m.stderr
 	if o.Failpoint != "" {
 		m.keeper.Env = append(os.Environ(), "SHMFS_FAILPOINT="+o.Failpoint)
 	}
 	if err := m.keeper.Start(); err != nil {
 		return nil, errors.Join(err, m.end())
 	}
-	for range 500 {
-		time.Sleep(10 * time.Millisecond)
-		if _, err := os.Stat(filepath.Join(m.dir, ".ctl/stats")); err == nil {
+	// Nobody asks before: a first server that dies before its keeper knows that it serves is one that could not begin.
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if strings.Contains(ready.String(), "shmfs on ") {
 			return m, m.find()
 		}
 	}
-	return nil, errors.Join(errors.New("no mount after 5 s: "+m.stderr.String()), m.end())
+	return nil, errors.Join(fmt.Errorf("no mount after %v: %s", patience, m.stderr.String()), m.end())
 }
 
 // find finds the connection by the mount's device.
@@ -107,7 +111,7 @@ func (m *mount) end() error {
 
 func (m *mount) stop() error {
 	m.keeper.Process.Signal(syscall.SIGTERM)
-	hurry := time.AfterFunc(20*time.Second, func() {
+	hurry := time.AfterFunc(patience, func() {
 		m.keeper.Process.Kill()
 		unix.Unmount(m.dir, unix.MNT_DETACH)
 	})
@@ -187,12 +191,12 @@ func (m *mount) next(o Options, random *rand.Rand, last int) (int, error) {
 	if o.Failpoint == "" {
 		return m.kill(random, last)
 	}
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if pid := m.server(); pid != 0 && pid != last {
 			return pid, nil
 		}
 	}
-	return 0, errors.New("no server killed itself for 10 s: is the program built with -tags failpoints? " + m.said())
+	return 0, fmt.Errorf("no server killed itself for %v: is the program built with -tags failpoints? %s", patience, m.said())
 }
 
 // kill kills the server at a moment when a request is in flight. It waits for one that is not last, which was killed
@@ -200,7 +204,7 @@ func (m *mount) next(o Options, random *rand.Rand, last int) (int, error) {
 func (m *mount) kill(random *rand.Rand, last int) (int, error) {
 	const longest = 40 * time.Millisecond
 	lives, seen := time.Duration(random.Int64N(int64(longest))), 0
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		pid := m.server()
 		if pid == 0 || pid == last {
 			time.Sleep(100 * time.Microsecond)
@@ -219,7 +223,7 @@ func (m *mount) kill(random *rand.Rand, last int) (int, error) {
 		}
 		time.Sleep(time.Duration(random.IntN(500)) * time.Microsecond)
 	}
-	return 0, errors.New("nobody served, or nobody asked, for 10 s: " + m.stderr.String())
+	return 0, fmt.Errorf("nobody served, or nobody asked, for %v: %s", patience, m.stderr.String())
 }
 
 func region(i int) string { return fmt.Sprintf("all/%04d", i) }
@@ -281,13 +285,12 @@ func (m *mount) checkStats(o Options, kills int64) error {
 	if err != nil {
 		return err
 	}
-	for range 200 { // the last closes arrive, and what servers that died had to forget is found, a moment later
-		if err = m.compareStats(want); err == nil {
-			return nil
+	// The last closes arrive, and what servers that died had to forget is found, a moment later.
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if err = m.compareStats(want); err == nil || time.Now().After(end) {
+			return err
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	return err
 }
 
 func (m *mount) compareStats(want map[string]int64) error {

@@ -24,7 +24,7 @@ func main() {
 	series := flag.String("series", "6.1,6.12", "kernel series, comma separated")
 	flag.StringVar(&o.run, "run", "", "only tests that match, as go test -run")
 	flag.StringVar(&o.binary, "binary", "bin/shmfs", "the binary to put into the guest")
-	flag.DurationVar(&o.limit, "limit", 10*time.Minute, "time for a guest, boot to verdict")
+	flag.DurationVar(&o.limit, "limit", 40*time.Minute, "time for a guest, boot to verdict")
 	flag.BoolVar(&o.verbose, "v", false, "show tests that pass, too")
 	flag.Parse()
 	o.series, o.suites = strings.Split(*series, ","), suites(flag.Args())

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/shmfs/shmfs/regions"
 )
@@ -33,11 +34,7 @@ func newCgroup(t *testing.T, name string) cgroup {
 	if err := os.Mkdir(at+path, 0o755); at == "" || err != nil {
 		t.Skipf("no cgroup can be made here: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := os.Remove(at + path); err != nil {
-			t.Error(err)
-		}
-	})
+	removeAtTheEnd(t, at+path)
 	return cgroup{at + path, path}
 }
 
@@ -47,12 +44,22 @@ func (g cgroup) below(t *testing.T, name string) cgroup {
 	if err := os.Mkdir(b.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	removeAtTheEnd(t, b.dir)
+	return b
+}
+
+// removeAtTheEnd removes a cgroup when the test is done, and the kernel has seen the last process of it end.
+func removeAtTheEnd(t *testing.T, dir string) {
+	t.Helper()
 	t.Cleanup(func() {
-		if err := os.Remove(b.dir); err != nil {
+		err := os.Remove(dir)
+		for end := time.Now().Add(patience); err != nil && time.Now().Before(end); err = os.Remove(dir) {
+			time.Sleep(20 * time.Millisecond)
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	})
-	return b
 }
 
 // growTo has a process in the cgroup make a region of a size.

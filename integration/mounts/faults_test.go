@@ -39,9 +39,7 @@ func TestCrashedServerIsReplaced(t *testing.T) {
 				}
 				m.waitFor(t, "the next server", func() bool { return m.number(t, "restarts_total") == i+1 })
 			}
-			if !strings.Contains(m.stderr.String(), unix.SignalName(sig)+":") {
-				t.Errorf("the log does not say why:\n%s", m.stderr)
-			}
+			m.waitFor(t, "the log to say why", func() bool { return strings.Contains(m.stderr.String(), unix.SignalName(sig)+":") })
 		})
 	}
 }
@@ -63,14 +61,7 @@ func newMemoryGroup(t *testing.T) memoryGroup {
 	if err := os.Mkdir(g.dir, 0o755); err != nil {
 		t.Skipf("needs a memory cgroup: %v", err)
 	}
-	t.Cleanup(func() {
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) { // until the kernel has seen the last process end
-			if err := os.Remove(g.dir); err == nil {
-				return
-			}
-		}
-		t.Errorf("%s cannot be removed", g.dir)
-	})
+	removeAtTheEnd(t, g.dir)
 	if _, err := os.Stat(filepath.Join(g.dir, g.file("memory.limit_in_bytes", "memory.max"))); err != nil {
 		t.Skipf("needs the memory controller: %v", err)
 	}

@@ -184,8 +184,7 @@ func TestMappingOutlivesTheServer(t *testing.T) {
 	defer unix.Munmap(mem)
 	f.Close()
 	copy(mem, "before")
-	m.cmd.Process.Kill()
-	<-m.ended
+	killBoth(t, m)
 	mem[1<<19] = 'x' // a page that was never touched
 	if got := string(mem[:6]); got != "before" || mem[1<<19] != 'x' {
 		t.Errorf("after the server's death the mapping has %q", got)

@@ -75,8 +75,7 @@ func TestUmountIsBusyForEarlierHolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	m.cmd.Process.Kill()
-	<-m.ended
+	killBoth(t, m)
 	busy := func(what string) {
 		t.Helper()
 		if r := shmfs(t, "umount", m.dir); r.code != exitBusy || !strings.Contains(r.stderr, "held") ||

@@ -3,6 +3,7 @@
 package mounts
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // pings answers when signs of life came, after a time.
@@ -26,7 +29,7 @@ func (m *manager) pings(after time.Time) []time.Time {
 // A server that hangs is replaced before the watchdog gives the keeper up; a keeper that hangs says nothing.
 func TestWatchdog(t *testing.T) {
 	m := manage(t)
-	m.watchdog = 8 * time.Second
+	m.watchdog = 8 * time.Second // the least that is not warned of
 	m.run(t, "--size=64M")
 	if strings.Contains(m.stderr.String(), "watchdog") {
 		t.Errorf("a watchdog of %v is warned of: %s", m.watchdog, m.stderr)
@@ -39,32 +42,28 @@ func TestWatchdog(t *testing.T) {
 		}
 	}
 
-	stopped := time.Now()
-	if err := syscall.Kill(m.number(t, "server_pid"), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(m.dir, "nothing")); !os.IsNotExist(err) { // waits for the next server
-		t.Error(err)
-	}
-	if n := m.number(t, "restarts_total"); n != 1 {
-		t.Errorf("restarts_total %d, want 1", n)
-	}
-	m.waitFor(t, "signs of life of the next server", func() bool { return len(m.pings(stopped)) >= 4 })
-	last, longest := stopped, time.Duration(0)
-	for _, at := range m.pings(stopped) {
-		longest = max(longest, at.Sub(last))
-		last = at
-	}
-	if longest < 2*time.Second || longest >= m.watchdog {
-		t.Errorf("%v without a sign of life, want more than 2 s and less than %v", longest, m.watchdog)
+	for try := 1; ; try++ {
+		longest := m.silence(t, try)
+		if longest < 3*time.Second/2 { // signs of life come once a second; they are counted when this process hears of them
+			t.Errorf("%v without a sign of life, want 2 s and more", longest)
+		}
+		if longest < m.watchdog {
+			break
+		}
+		t.Logf("%v without a sign of life", longest) // this machine was very busy
+		if try == 5 {
+			t.Errorf("never less than %v without a sign of life", m.watchdog)
+			break
+		}
 	}
 
 	m.signal(t, syscall.SIGSTOP)
-	time.Sleep(100 * time.Millisecond) // what it has sent is on its way
-	since := time.Now()
+	m.waitFor(t, "all threads of the keeper to stop", func() bool { return stopped(t, keeper) })
+	m.heardAll(t)
+	before := len(m.pings(time.Time{}))
 	time.Sleep(3 * time.Second)
-	if got := m.pings(since); len(got) != 0 {
-		t.Errorf("a keeper that is stopped gave %d signs of life", len(got))
+	if got := len(m.pings(time.Time{})) - before; got != 0 {
+		t.Errorf("a keeper that is stopped gave %d signs of life", got)
 	}
 	m.signal(t, syscall.SIGABRT) // as systemd does
 	m.signal(t, syscall.SIGCONT)
@@ -75,11 +74,50 @@ func TestWatchdog(t *testing.T) {
 	}
 }
 
+// silence stops the server, waits for the next one, the so many'th, and answers for how long no sign of life came.
+func (m *manager) silence(t *testing.T, restarts int) (longest time.Duration) {
+	t.Helper()
+	begun := time.Now()
+	if err := syscall.Kill(m.number(t, "server_pid"), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(m.dir, fmt.Sprint("nothing", restarts))); !os.IsNotExist(err) { // waits for the next server
+		t.Error(err)
+	}
+	m.waitFor(t, "the next server", func() bool { return m.number(t, "restarts_total") >= restarts })
+	if n := m.number(t, "restarts_total"); n != restarts {
+		t.Errorf("restarts_total %d, want %d", n, restarts)
+	}
+	m.waitFor(t, "signs of life of the next server", func() bool { return len(m.pings(begun)) >= 4 })
+	last := begun
+	for _, at := range m.pings(begun) {
+		longest = max(longest, at.Sub(last))
+		last = at
+	}
+	return longest
+}
+
+// heardAll waits until all has been heard that was said before.
+func (m *manager) heardAll(t *testing.T) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	const mark = "X_TEST=all before this"
+	before := len(m.lines())
+	if err := unix.Sendto(fd, []byte(mark), 0, &unix.SockaddrUnix{Name: m.socket}); err != nil {
+		t.Fatal(err)
+	}
+	m.waitFor(t, "what was said", func() bool { return m.heard(before, mark) })
+}
+
 // While requests are refused in a crash loop they are answered: the keeper is alive, and says what is wrong.
 func TestWatchdogInACrashLoop(t *testing.T) {
 	m := manage(t)
 	m.watchdog = 8 * time.Second
-	m.run(t, "--size=64M", "--crash-loop-deaths=2")
+	m.run(t, "--size=64M", "--crash-loop-deaths=2", "--crash-loop-within=1h")
 	for range 2 {
 		killServer(t, &m.mount)
 	}

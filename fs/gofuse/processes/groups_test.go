@@ -181,7 +181,13 @@ func cgroupHere(t *testing.T, kind, controller string) (name, dir string) {
 		t.Skipf("no control group can be made: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		err := os.Remove(dir)
+		for end := time.Now().Add(time.Minute); err != nil && !errors.Is(err, os.ErrNotExist) && time.Now().Before(end); {
+			time.Sleep(time.Millisecond) // until the kernel has seen the last process end
+			os.Remove(filepath.Join(dir, "below"))
+			err = os.Remove(dir)
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Error(err)
 		}
 	})

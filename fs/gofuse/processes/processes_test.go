@@ -59,8 +59,8 @@ func TestEndsAreTold(t *testing.T) {
 	for range 3 {
 		select {
 		case <-told:
-		case <-time.After(5 * time.Second):
-			t.Fatal("not told within 5 s")
+		case <-time.After(time.Minute):
+			t.Fatal("not told within a minute")
 		}
 	}
 	cmd.Wait()
