@@ -105,6 +105,7 @@ type fakeMounter struct {
 	used    []string         // what is in use of what a dead mount left
 	onDisk  build            // what the program on disk says of itself
 	other   bool             // whether processes run another one
+	away    func()           // called when something is unmounted; nil for nothing
 }
 
 func (f *fakeMounter) ask(_ context.Context, program string) (build, error) {
@@ -144,6 +145,9 @@ func (f *fakeMounter) renew(keeper int) error {
 
 func (f *fakeMounter) unmount(point string, lazy bool) error {
 	f.log = append(f.log, fmt.Sprint("unmount ", filepath.Base(point), " ", lazy))
+	if f.away != nil {
+		f.away()
+	}
 	return f.refuse["unmount"]
 }
 

@@ -178,12 +178,9 @@ func TestAwaitUnmountsWhenItsContextEnds(t *testing.T) {
 	w := newWorld()
 	done := make(chan struct{})
 	s := &serving{sh: w.shell, point: "/m", log: slog.New(slog.DiscardHandler)}
+	w.mounts.away = func() { close(done) }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	go func() {
-		time.Sleep(20 * time.Millisecond)
-		close(done)
-	}()
 	s.await(ctx, done)
 	if got := strings.Join(w.mounts.log, ", "); got != "unmount m false" {
 		t.Errorf("got %q, want one unmount", got)

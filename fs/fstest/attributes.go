@@ -205,14 +205,14 @@ func usageMoves(t *testing.T, c Client) bool {
 }
 
 // patience is how long a test waits for what must come.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // waitFor waits for what a release brings about: close(2) does not wait for it (fuse_file_put, Linux fs/fuse/file.c).
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("waited a minute for ", what)
+			t.Fatalf("waited %v for %s", patience, what)
 		}
 	}
 }

@@ -65,6 +65,7 @@ func exhaust(t *testing.T, f File) (written int64) {
 }
 
 func fullWrite(t *testing.T, c Client) {
+	givenBack(t, c)
 	f := opened(t, c, "f", 0)
 	put(t, c, "small", "x")
 	written := exhaust(t, f)
@@ -91,8 +92,14 @@ func fullWrite(t *testing.T, c Client) {
 	ok(t, err)
 }
 
-func fullGivenBack(t *testing.T, c Client) {
+// givenBack waits for the room of what the tests before have removed.
+func givenBack(t *testing.T, c Client) {
+	t.Helper()
 	waitFor(t, "the room of what was removed before", func() bool { return used(t, c) == 0 })
+}
+
+func fullGivenBack(t *testing.T, c Client) {
+	givenBack(t, c)
 	f := opened(t, c, "f", 0)
 	g := opened(t, c, "g", 0)
 	block := []byte(strings.Repeat("x", page))
@@ -128,6 +135,7 @@ func used(t *testing.T, c Client) uint64 {
 }
 
 func fullNodes(t *testing.T, c Client) {
+	givenBack(t, c)
 	made := 0
 	var err error
 	for ; err == nil; made++ {

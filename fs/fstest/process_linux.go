@@ -6,10 +6,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/shmfs/shmfs/regions"
 )
@@ -24,7 +27,7 @@ type process struct {
 }
 
 // answerWithin is how long an agent may take for what does not wait for a lock.
-const answerWithin = 10 * time.Second
+const answerWithin = patience
 
 // startProcess starts this binary again, as an agent that has a file open for reading and writing.
 func startProcess(t *testing.T, path string) *process {
@@ -104,13 +107,50 @@ func (p *process) refused(want regions.Code, words ...any) {
 	}
 }
 
-// waiting asks for what has to wait.
+// waiting asks for what has to wait, and returns when it does.
 func (p *process) waiting(words ...any) {
 	p.t.Helper()
 	p.tell(words...)
+	waitFor(p.t, "the agent to ask for its lock", p.asksForLock)
 	if answer, done, err := p.hear(100 * time.Millisecond); done {
 		p.t.Fatalf("%v did not wait: %q, %v", words, answer, err)
 	}
+}
+
+// asksForLock answers whether a thread of the agent sleeps in a call for a lock, or has an answer (proc_pid_syscall(5)); where
+// that cannot be told, that it does.
+func (p *process) asksForLock() bool {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", p.cmd.Process.Pid))
+	if err != nil || len(files) == 0 {
+		return true
+	}
+	refused := 0
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			refused++
+			continue
+		}
+		number, _, _ := strings.Cut(string(b), " ")
+		if number == strconv.Itoa(unix.SYS_FCNTL) || number == strconv.Itoa(unix.SYS_FLOCK) {
+			return true
+		}
+	}
+	return refused == len(files) || p.hasAnswer()
+}
+
+// hasAnswer answers whether the agent has said something that was not heard.
+func (p *process) hasAnswer() bool {
+	if p.answer.Buffered() > 0 {
+		return true
+	}
+	raw, err := p.out.SyscallConn()
+	ok(p.t, err)
+	n := 0
+	ok(p.t, raw.Control(func(fd uintptr) {
+		n, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	}))
+	return n > 0
 }
 
 // granted waits for what was waiting.
