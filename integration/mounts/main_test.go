@@ -193,10 +193,7 @@ func (m *mount) finish(t *testing.T) {
 	select {
 	case <-m.ended:
 	default:
-		m.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-m.ended:
-		case <-time.After(patience):
+		if !m.leaves() {
 			fusemount.Unmount(m.dir, true)
 			m.cmd.Process.Kill()
 			<-m.ended
@@ -210,6 +207,19 @@ func (m *mount) finish(t *testing.T) {
 		t.Errorf("%s is still mounted", m.dir)
 		fusemount.Unmount(m.dir, true)
 	}
+}
+
+// leaves asks for the end, and again if a process that was killed still had something: not so soon that this would detach.
+func (m *mount) leaves() bool {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		m.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-m.ended:
+			return true
+		case <-time.After(10 * time.Second):
+		}
+	}
+	return false
 }
 
 // leftArena fails if an arena for dir is there, and takes it away.
