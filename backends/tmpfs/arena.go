@@ -122,10 +122,12 @@ func (a *Arena) outer(n regions.NodeID) regions.NodeID {
 }
 
 // An open that must not wait is refused while a lease is held (fcntl(2), F_SETLEASE), which InUse does for some
-// microseconds.
+// microseconds; on a busy machine for as long as its thread has to wait for a processor, or until a server that was stopped
+// then is killed.
 const (
-	leaseTime  = 50 * time.Microsecond
-	leaseTries = 200
+	leaseTime  = 50 * time.Microsecond // before it is tried again, and twice as long each time
+	leasePause = 5 * time.Millisecond  // at most
+	leaseMost  = 20 * time.Second
 )
 
 // open opens a node with the flags of open(2): through the locator, or through what holds it if the locator cannot,
@@ -133,9 +135,8 @@ const (
 func (a *Arena) open(n regions.NodeID, flags int) (int, error) {
 	n = a.inner(n)
 	fd, err := a.nodes.open(n, flags)
-	for try := 0; err == unix.EAGAIN && try < leaseTries; try++ {
-		time.Sleep(leaseTime) // another goroutine is asking InUse, or a server that dies was
-		fd, err = a.nodes.open(n, flags)
+	if err == unix.EAGAIN {
+		fd, err = a.openLeased(n, flags)
 	}
 	if err == nil {
 		return fd, nil
@@ -144,6 +145,18 @@ func (a *Arena) open(n regions.NodeID, flags int) (int, error) {
 		return held, heldErr
 	}
 	return -1, err
+}
+
+// openLeased opens a node of which another goroutine is asking InUse, or a server that dies was.
+func (a *Arena) openLeased(n regions.NodeID, flags int) (fd int, err error) {
+	begun := time.Now()
+	for pause := leaseTime; ; pause = min(2*pause, leasePause) {
+		time.Sleep(pause)
+		fd, err = a.nodes.open(n, flags)
+		if err != unix.EAGAIN || time.Since(begun) > leaseMost {
+			return fd, err
+		}
+	}
 }
 
 // directory is an open directory to act on names in. The root is not opened for it.

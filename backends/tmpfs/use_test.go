@@ -7,8 +7,38 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/shmfs/shmfs/regions"
 )
+
+// Of two that ask whether a region is in use one waits for the other, however long that one is kept from going on.
+func TestInUseWaitsForALease(t *testing.T) {
+	a := detached(t, Options{})
+	n := region(t, a, "r").Node
+	fd, err := a.open(n, unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan error)
+	go func() {
+		_, err := a.InUse(n)
+		asked <- err
+	}()
+	select {
+	case err := <-asked:
+		t.Errorf("it did not wait: %v", err)
+		go func() { asked <- err }()
+	case <-time.After(time.Second):
+	}
+	unix.Close(fd)
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+}
 
 func TestUsesAreKept(t *testing.T) {
 	a := detached(t, Options{})
