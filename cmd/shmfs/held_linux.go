@@ -143,12 +143,14 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 		s.manager.Events().Add(events.Event{Kind: events.ServerRestarted, Time: time.Now(),
 			Reason: fmt.Sprintf("nobody served for %s; what the last server told and nobody read is lost", s.gap)})
 	}
+	catching, stop := context.WithCancel(ctx)
+	var behind sync.WaitGroup
 	err = s.run(ctx, func(m mounted) error {
 		if s.resumed() {
-			go func() {
+			behind.Go(func() {
 				defer close(s.caughtUp)
-				s.catchUp(ctx)
-			}()
+				s.catchUp(catching)
+			})
 		}
 		if h.Renewed {
 			s.refresh()
@@ -169,9 +171,11 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 		}
 		return err
 	})
+	stop()
 	if broken := (*brokenError)(nil); errors.As(err, &broken) {
 		return err
 	}
+	behind.Wait() // it uses the arena
 	if err == nil {
 		err = s.end()
 	}
@@ -196,7 +200,7 @@ func (s *serving) catchUp(ctx context.Context) {
 	if !s.manager.Properties().Stateless {
 		return
 	}
-	if _, err := s.manager.Adopt(ctx); err != nil {
+	if _, err := s.manager.Adopt(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("the sums are not complete", "reason", err.Error())
 	}
 }
