@@ -112,7 +112,7 @@ func numbers(name string) []int {
 
 // unpackKernel leaves vmlinuz and the modules in dir/kernel.
 func unpackKernel(ctx context.Context, dir, name string) error {
-	if _, err := command(ctx, dir, "apt-get", "download", "-qq", name); err != nil {
+	if _, err := command(ctx, dir, "apt-get", "-o", "Acquire::Retries=5", "download", "-qq", name); err != nil {
 		return err
 	}
 	debs, err := filepath.Glob(filepath.Join(dir, "*.deb"))
