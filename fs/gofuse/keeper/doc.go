@@ -13,6 +13,7 @@
 //
 // The keeper asks the server once a second whether it is well; one that is silent for two seconds is killed. That is the
 // only thing that an idle mount wakes up for: a request that was read and is not answered cannot be seen from outside.
+// Time in which the keeper did not run either is no silence: the whole machine may have stood still.
 //
 // # Crash loops
 //
