@@ -104,17 +104,21 @@ func TestOwnerKinds(t *testing.T) {
 		e.people.endGroup(x.owner)
 		within(t, "end with "+x.owner, func() bool { return !e.there(dirs[x.kind], "r") })
 	}
-	var told []string
-	all, _ := e.Events().Since(0, 1000)
-	for _, x := range all {
-		if x.Name == "r" && x.Reason != "" {
-			told = append(told, x.Reason)
+	told := func() string {
+		var reasons []string
+		all, _ := e.Events().Since(0, 1000)
+		for _, x := range all {
+			if x.Name == "r" && x.Reason != "" {
+				reasons = append(reasons, x.Reason)
+			}
 		}
+		return strings.Join(reasons, "\n")
 	}
 	const want = "process group 70 is gone\nlifetime owner,grace=0s: process group 70 is gone, and nobody else has it\n" +
 		"session 700 is gone\nlifetime owner,grace=0s: session 700 is gone, and nobody else has it\n" +
 		"control group /u is gone\nlifetime owner,grace=0s: control group /u is gone, and nobody else has it"
-	if got := strings.Join(told, "\n"); got != want {
+	within(t, "word of all ends", func() bool { return strings.Count(told(), "\n") == strings.Count(want, "\n") })
+	if got := told(); got != want {
 		t.Errorf("told\n%s\nwant\n%s", got, want)
 	}
 }

@@ -34,9 +34,9 @@ func TestSessionsEndByTime(t *testing.T) {
 	if !e.there(all, "used") || !e.there(used, "r") || !e.there(all, "stray") {
 		t.Error("what is in use ended, or what is in no session")
 	}
-	if !e.told(events.SessionEnded, "sessions/idle") || !e.told(events.Deleted, "sessions/idle/below/r") {
-		t.Error("the end is not told")
-	}
+	within(t, "word of the end", func() bool {
+		return e.told(events.SessionEnded, "sessions/idle") && e.told(events.Deleted, "sessions/idle/below/r")
+	})
 	e.Released(r, regions.ReadAccess)
 	within(t, "end of the other one", func() bool { return !e.there(all, "used") })
 	if _, err := e.Getattr(stray); err != nil {

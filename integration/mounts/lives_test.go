@@ -118,15 +118,16 @@ func TestOwnerLifetime(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.waitFor(t, "the end of b", func() bool { return gone(b) })
-	var told []string
-	for _, x := range m.events(t) {
-		if x.Event == "deleted" && strings.Contains(x.Reason, "owner") {
-			told = append(told, x.Path)
+	told := func() string {
+		var paths []string
+		for _, x := range m.events(t) {
+			if x.Event == "deleted" && strings.Contains(x.Reason, "owner") {
+				paths = append(paths, x.Path)
+			}
 		}
+		return strings.Join(paths, " ")
 	}
-	if want := "jobs/a jobs/b"; strings.Join(told, " ") != want {
-		t.Errorf("told of the ends of %q, want %s", told, want)
-	}
+	eventually(t, func() bool { return told() == "jobs/a jobs/b" }, "word of both ends", func() any { return told() })
 	if names, err := os.ReadDir(dir); err != nil || len(names) != 1 {
 		t.Errorf("listed: %v (%v), want kept only", names, err)
 	}

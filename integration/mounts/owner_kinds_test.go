@@ -62,15 +62,15 @@ func TestProcessGroupsOwn(t *testing.T) {
 	}
 	killGroup(x.cmd)
 	x.ends(t, m, "a b c", "")
-	told := 0
-	for _, e := range m.events(t) {
-		if e.Event == "deleted" && strings.Contains(e.Reason, "process group "+group+" is gone") {
-			told++
+	told := func() (n int) {
+		for _, e := range m.events(t) {
+			if e.Event == "deleted" && strings.Contains(e.Reason, "process group "+group+" is gone") {
+				n++
+			}
 		}
+		return n
 	}
-	if told != 3 {
-		t.Errorf("%d ends are told with the group, want 3", told)
-	}
+	eventually(t, func() bool { return told() == 3 }, "word of three ends with the group", func() any { return m.events(t) })
 }
 
 // A session of setsid(2) owns what its leader's thread made: it stays with a daemon that has a group of its own.
