@@ -58,6 +58,7 @@ type serving struct {
 
 // serve mounts, says when clients can use it, and serves until the mount has ended. On an error nothing is left.
 func (linuxMounter) serve(ctx context.Context, sh *shell, o mountOptions, ready func(mounted) error) error {
+	signal.Ignore(syscall.SIGPIPE) // who reads the log may go: the mount stays
 	s := &serving{sh: sh, options: o, level: &slog.LevelVar{}, signals: make(chan os.Signal, 8)}
 	if o.held != "" {
 		return s.serveHeld(ctx)

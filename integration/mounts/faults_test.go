@@ -44,6 +44,48 @@ func TestCrashedServerIsReplaced(t *testing.T) {
 	}
 }
 
+// Who reads the log of a mount in the foreground ends. The mount does not: neither where it has something to say, nor at its
+// end.
+func TestLogThatNobodyReads(t *testing.T) {
+	needSuccessor(t)
+	needRoot(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &mount{dir: t.TempDir(), stderr: &lockedBuffer{}, ended: make(chan struct{})}
+	m.cmd = exec.Command(path, "mount", "--foreground", m.dir, "--size=16M")
+	said := &lockedBuffer{}
+	m.cmd.Stdout, m.cmd.Stderr = said, out
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	go func() {
+		defer close(m.ended)
+		m.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		m.finish(t)
+		leftArena(t, m.dir, 0)
+	})
+	m.waitFor(t, "the mount", func() bool { return strings.Contains(said.String(), "shmfs on ") })
+	in.Close()
+	for range 2 {
+		killServer(t, m)
+	}
+	if got := m.number(t, "restarts_total"); got != 2 {
+		t.Errorf("restarts_total is %d, want 2", got)
+	}
+	if r := shmfs(t, "umount", m.dir); r.code != exitOK {
+		t.Errorf("umount: %+v", r)
+	}
+}
+
 // memoryGroup is a memory cgroup of its own (cgroups(7)).
 type memoryGroup struct {
 	dir string
