@@ -154,8 +154,8 @@ func (c *Caretaker) gather(ctx context.Context) {
 
 // look looks at what changed.
 func (c *Caretaker) look(ctx context.Context) {
-	if c.m.lives.begins() {
-		c.collectRuns(ctx)
+	if begun := c.m.lives.begins(); begun != nil {
+		c.collectRuns(ctx, begun)
 	}
 	for n := range c.m.lives.takeUsed() {
 		c.use(n)
