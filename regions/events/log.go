@@ -21,6 +21,8 @@ const (
 	LimitWarning    Kind = "limit_warning"
 	ServerRestarted Kind = "server_restarted"
 	OwnerGone       Kind = "owner_gone"
+	Orphaned        Kind = "orphaned"
+	Expired         Kind = "expired"
 	InUse           Kind = "in_use"
 	EndFailed       Kind = "end_failed"
 	Zeroed          Kind = "zeroed"
@@ -30,8 +32,8 @@ const (
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, InUse, EndFailed,
-		Zeroed, SessionEnded, MemoryPressure}
+	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, Orphaned, Expired, InUse,
+		EndFailed, Zeroed, SessionEnded, MemoryPressure}
 }
 
 // Event is one thing that happened. What is not known, or means nothing, is zero.
