@@ -78,7 +78,8 @@ func (f gcFile) Write(ctx context.Context, _ fs.Caller, command []byte) error {
 		return err
 	}
 	return &regions.Refusal{Code: fs.CodeOf(err), Reason: fmt.Sprintf("%s: %v", oneLine(line), err),
-		Remedy: "write run, orphans, runs, run= with the name of a run, or path= with the path of a region or a directory", Err: err}
+		Remedy: "write run, orphans, runs, run= with the name of a run, or path= with the path of a region or a directory; to see what " +
+			"would end: cat '.ctl/gc?orphans'", Err: err}
 }
 
 // choice reads "orphans", "runs", "run=7" or "path=jobs/7".

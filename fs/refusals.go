@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/shmfs/shmfs/regions"
+	"github.com/shmfs/shmfs/regions/events"
 )
 
 // Refused is an operation that was refused for a reason that a person may want to hear.
@@ -35,6 +36,7 @@ const refusalsKept = 256
 
 // Add keeps one more, and numbers it.
 func (r *Refusals) Add(x Refused) {
+	x.Path, x.Reason, x.Remedy = events.Brief(x.Path), events.Brief(x.Reason), events.Brief(x.Remedy)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seq++
@@ -64,7 +66,7 @@ func (r *Refusals) Last() []Refused {
 // complete adds to a reason, here and in what is kept.
 func (r *Refusals) complete(x *Refused, text string) {
 	if text != "" {
-		x.Reason += "; " + text
+		x.Reason = events.Brief(x.Reason + "; " + text)
 	}
 	x.most = nil
 	r.mu.Lock()

@@ -31,6 +31,20 @@ func TestRefusalsKept(t *testing.T) {
 	}
 }
 
+// What is kept of refusals is bounded, also where it tells of what a user wrote, and of who holds the most.
+func TestRefusalsAreBrief(t *testing.T) {
+	tree := newTree(fs.Options{})
+	refused := &regions.Refusal{Code: regions.Invalid, Reason: strings.Repeat("y", 60000), Remedy: "write less",
+		Most: func() string { return strings.Repeat("z", 60000) }}
+	tree.Done(fs.OpSetxattr, time.Now(), fs.Caller{}, regions.RootNode, strings.Repeat("n/", 9000), refused)
+	for range 2 {
+		x := tree.Refusals().Last()[0]
+		if len(x.Path) > 4100 || len(x.Reason) > 4100 || !strings.HasSuffix(x.Reason, "...") || x.Remedy != "write less" {
+			t.Errorf("%d bytes of path, %d of reason, remedy %q", len(x.Path), len(x.Reason), x.Remedy)
+		}
+	}
+}
+
 // TestDoneKeepsRefusals: what a program's daily bread is does not push out what a person wants to hear of.
 func TestDoneKeepsRefusals(t *testing.T) {
 	tree := newTree(fs.Options{})

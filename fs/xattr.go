@@ -71,8 +71,12 @@ func (t *Tree) maySet(c Caller, n regions.NodeID, name string, value []byte) (ow
 	no := &regions.Refusal{Code: regions.NotPermitted,
 		Reason: fmt.Sprintf("user %d may not set %s here", c.UID, name),
 		Remedy: "ask who mounted it; a directory of yours in a directory of yours takes limits from you"}
-	l, err := regions.ParseLimits(regions.Limits{}, string(value))
-	if name != regions.LimitXattr || value != nil && (err != nil || l.Reserve != 0) {
+	if name != regions.LimitXattr {
+		return false, no
+	}
+	if l, err := regions.ParseLimits(regions.Limits{}, string(value)); err == nil && l.Reserve != 0 {
+		no.Reason = fmt.Sprintf("user %d may not reserve anything", c.UID)
+		no.Remedy = "ask who mounted it, or set limits without reserve"
 		return false, no
 	}
 	t.arena.Settled() // until then not all directories are known

@@ -16,12 +16,13 @@ type Process interface {
 	Arguments() []string
 	Variable(name string) string
 	Cgroup() string
+	Executable() string // its path
 }
 
 // LabelRule says where a label comes from.
 type LabelRule struct {
 	Key    string // of the label: run
-	source string // env, arg, cmdline, cgroup
+	source string // env, arg, cmdline, exe, cgroup
 	of     string // the variable, the option, the expression
 	match  *regexp.Regexp
 }
@@ -45,13 +46,13 @@ func ParseLabelRules(s string) ([]LabelRule, error) {
 		r := LabelRule{Key: key, source: source, of: of}
 		switch source {
 		case "env", "arg":
-		case "cmdline", "cgroup":
+		case "cmdline", "exe", "cgroup":
 			var err error
 			if r.match, err = regexp.Compile(of); err != nil || r.match.NumSubexp() != 1 {
 				return nil, fmt.Errorf("%q: want a regular expression with one group, such as /job-([^/]+)", of)
 			}
 		default:
-			return nil, fmt.Errorf("%q: a label comes from env, arg, cmdline or cgroup", source)
+			return nil, fmt.Errorf("%q: a label comes from env, arg, cmdline, exe or cgroup", source)
 		}
 		all = append(all, r)
 	}
@@ -86,6 +87,8 @@ func (r *LabelRule) value(p Process) string {
 		return argument(p.Arguments(), r.of)
 	case "cgroup":
 		return group(r.match, p.Cgroup())
+	case "exe":
+		return group(r.match, p.Executable())
 	}
 	return group(r.match, strings.Join(p.Arguments(), " "))
 }

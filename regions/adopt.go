@@ -80,7 +80,7 @@ func (m *Manager) AdoptUsed(ctx context.Context) (Totals, error) {
 		return m.Adopt(ctx)
 	}
 	return m.adopt(ctx, func(n NodeID) {
-		if held, err := p.InUse(n); err == nil && held {
+		if held, err := p.InUse(n); err == nil && held || cannotTell(err) {
 			m.users.found(n)
 		}
 	})

@@ -87,6 +87,7 @@ type care struct {
 	state    CareState
 	owner    WhoOwns // of lifetime owner, or of a session
 	gone     bool    // its owner is
+	orphan   bool    // and that somebody else has it was told
 	watched  bool
 	cancel   func()
 	seen     time.Time // for the first time, or from when on its time counts
@@ -154,8 +155,8 @@ func (c *Caretaker) gather(ctx context.Context) {
 
 // look looks at what changed.
 func (c *Caretaker) look(ctx context.Context) {
-	if c.m.lives.begins() {
-		c.collectRuns(ctx)
+	if begun := c.m.lives.begins(); begun != nil {
+		c.collectRuns(ctx, begun)
 	}
 	for n := range c.m.lives.takeUsed() {
 		c.use(n)
@@ -267,6 +268,7 @@ func (c *Caretaker) plan(x *care) {
 	c.m.lives.wantClose(x.node, true) // before it is asked whether it is open
 	if c.m.users.isOpen(x.node) {
 		x.state = CareInUse // its release is told
+		c.orphaned(x)
 		c.forgetUse(x.node, x)
 		c.schedule(x, time.Time{})
 		return
@@ -377,7 +379,9 @@ func (c *Caretaker) takeDue() (all []*care) {
 		case x.lifetime.Kind == TTL && x.lifetime.TTL > c.idle(x, now):
 			c.schedule(x, now.Add(x.lifetime.TTL-c.idle(x, now)))
 		default:
-			x.was = x.deadline
+			if x.was = x.deadline; x.tries == 0 {
+				c.tell(events.Expired, x, "its lifetime "+x.lifetime.String()+" is over")
+			}
 			c.schedule(x, time.Time{})
 			all = append(all, x)
 		}
@@ -433,6 +437,7 @@ func (c *Caretaker) after(x *care, end *Ending) {
 		if x.state != CareInUse {
 			c.tell(events.InUse, x, "its lifetime is over, and somebody has it: it ends when nobody does")
 		}
+		c.orphaned(x)
 		x.state, x.reason = CareInUse, ""
 		switch {
 		case x.lifetime.Kind == TTL:

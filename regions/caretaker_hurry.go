@@ -12,8 +12,8 @@ import (
 	"github.com/shmfs/shmfs/regions/accounts"
 )
 
-// hurryTime is how long regions are ended before their time, at one go. A request that is about to be refused waits no
-// longer than its door lets it: see RoomToCome.
+// hurryTime is how long regions are ended before their time, at one go; one ends in any case, however busy the machine is.
+// A request that is about to be refused waits no longer than its door lets it: see RoomToCome.
 const hurryTime = 50 * time.Millisecond
 
 // want is what a request asked for, and of which account.
@@ -141,15 +141,37 @@ func (c *Caretaker) hurry(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, w := range wants {
-		for _, x := range c.early() {
-			if ctx.Err() != nil || c.m.now().After(end) || c.m.accounts.Short(w.kind, w.id, w.what, w.more) <= 0 {
+		all := c.early()
+		if !c.enough(all, &w) {
+			continue
+		}
+		tried := false
+		for _, x := range all {
+			if ctx.Err() != nil || tried && c.m.now().After(end) || c.short(&w) <= 0 {
 				break
 			}
-			if c.m.accounts.Holds(accounts.Node(x.node), w.kind, w.id).Of(w.what) > 0 {
+			if c.holds(x, &w) > 0 {
 				c.endEarly(roomWanted, []*care{x})
+				tried = true
 			}
 		}
 	}
+}
+
+func (c *Caretaker) short(w *want) int64 { return c.m.accounts.Short(w.kind, w.id, w.what, w.more) }
+
+// holds answers how much room the end of a region would make where it is wanted.
+func (c *Caretaker) holds(x *care, w *want) int64 {
+	return c.m.accounts.Holds(accounts.Node(x.node), w.kind, w.id).Of(w.what)
+}
+
+// enough answers whether the end of all would make the room that is wanted: else none of them ends in vain.
+func (c *Caretaker) enough(all []*care, w *want) bool {
+	short := c.short(w)
+	for i := 0; i < len(all) && short > 0; i++ {
+		short -= c.holds(all[i], w)
+	}
+	return short <= 0
 }
 
 // early answers what may end before its time: in the order that was set, what is due first first.

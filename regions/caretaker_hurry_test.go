@@ -20,9 +20,12 @@ func TestRoomIsMadeBeforeARefusal(t *testing.T) {
 	kept := e.make(t, other, "kept", regions.TypeRegular, 7)
 	e.make(t, dir, "owned", regions.TypeRegular, 7)
 	e.make(t, dir, "first", regions.TypeRegular, 8)
-	within(t, "first", func() bool { return len(e.care.Cares()) == 3 })
-	e.make(t, dir, "second", regions.TypeRegular, 8)
-	within(t, "four to care for", func() bool { return len(e.care.Cares()) == 4 })
+	second := e.make(t, dir, "second", regions.TypeRegular, 8)
+	e.says(t, second, regions.LifetimeXattr, "last-user,grace=2h")
+	within(t, "four to care for", func() bool {
+		all := e.care.Cares()
+		return len(all) == 4 && all[3].Node == second
+	})
 	open, err := e.Lookup(dir, "owned")
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +51,37 @@ func TestRoomIsMadeBeforeARefusal(t *testing.T) {
 	}
 	if e.state(kept) != regions.CareCounting {
 		t.Errorf("kept is %s", e.state(kept))
+	}
+}
+
+// Nothing ends for a request that would be refused all the same.
+func TestNothingEndsInVain(t *testing.T) {
+	e := newEstate(t)
+	dir := e.make(t, regions.RootNode, "d", regions.TypeDir, 0)
+	e.says(t, dir, regions.LifetimeXattr, "last-user,grace=1h")
+	e.says(t, dir, regions.LimitXattr, "bytes=40K")
+	for _, name := range []string{"a", "b"} {
+		if err := resize(e.Manager, e.make(t, dir, name, regions.TypeRegular, 7), 4); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := e.make(t, dir, "open", regions.TypeRegular, 7)
+	if err := e.Opened(open, regions.WriteAccess); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "two that only wait", func() bool {
+		return e.state(open) == regions.CareInUse && len(e.care.Cares()) == 3 && !e.RoomToCome()
+	})
+	if err := resize(e.Manager, open, 11); !errors.Is(err, regions.Quota) {
+		t.Fatalf("more than the limit: %v", err)
+	}
+	within(t, "an answer to who wants room", func() bool { return !e.RoomToCome() })
+	if !e.there(dir, "a") || !e.there(dir, "b") {
+		t.Error("a region ended, and there was no room all the same")
+	}
+	within(t, "room for what there is enough for", func() bool { return resize(e.Manager, open, 5) == nil })
+	if e.there(dir, "a") == e.there(dir, "b") {
+		t.Error("more ended than was wanted")
 	}
 }
 

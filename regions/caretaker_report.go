@@ -98,6 +98,8 @@ type Choice struct {
 	Run string
 	// Runs means only those of runs that made regions there, and none of whose processes lives.
 	Runs bool
+
+	begun map[string]struct{} // runs that are none of those
 }
 
 // Chosen ranges over the regions that a choice means, pinned ones left out. In use is looked at by who ends them.
@@ -108,6 +110,9 @@ func (c *Caretaker) Chosen(ctx context.Context, want Choice, fn func(NodeID) err
 		var err error
 		if over, err = c.overRuns(ctx, want.Below, alive); err != nil {
 			return err
+		}
+		for run := range want.begun {
+			delete(over, run)
 		}
 	}
 	visit := func(n NodeID, r Record) error {

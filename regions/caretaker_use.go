@@ -54,7 +54,7 @@ func (c *Caretaker) begin(ctx context.Context) {
 		c.use(n)
 	}
 	c.setStarting(false, false, nil)
-	c.collectRuns(ctx)
+	c.collectRuns(ctx, nil)
 }
 
 func (c *Caretaker) setStarting(is, resumes bool, unseen map[NodeID]struct{}) {

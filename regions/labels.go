@@ -179,26 +179,32 @@ func (l *lives) runs(run string) {
 		clear(l.known)
 	}
 	l.known[run] = struct{}{}
-	l.begun = l.begun || !known
+	if !known {
+		l.begun[run] = struct{}{}
+	}
 	l.mu.Unlock()
 	if !known {
 		l.wake()
 	}
 }
 
-// begins answers whether a run began since it was last asked.
-func (l *lives) begins() bool {
+// begins answers the runs that began since it was last asked.
+func (l *lives) begins() map[string]struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.begun) == 0 {
+		return nil
+	}
 	begun := l.begun
-	l.begun = false
+	l.begun = map[string]struct{}{}
 	return begun
 }
 
-// collectRuns ends what is left of runs whose processes are gone.
-func (c *Caretaker) collectRuns(ctx context.Context) {
+// collectRuns ends what is left of runs whose processes are gone, save of those that have just begun: the process that made
+// the first region of one may have ended already, and another one goes on.
+func (c *Caretaker) collectRuns(ctx context.Context, begun map[string]struct{}) {
 	if c.m.lives.collectRuns.Load() {
-		c.EndChosen(ctx, Choice{Below: RootNode, Runs: true}, "what is left of a run whose processes are gone")
+		c.EndChosen(ctx, Choice{Below: RootNode, Runs: true, begun: begun}, "what is left of a run whose processes are gone")
 	}
 }
 

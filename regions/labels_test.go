@@ -153,6 +153,22 @@ func TestRuns(t *testing.T) {
 	}
 }
 
+// The process that makes the first region of a run may end at once, and another one of the run goes on: a run that begins
+// leaves nothing over yet.
+func TestARunThatBeginsIsNotOver(t *testing.T) {
+	e := newEstate(t)
+	e.SetLabeler(func(pid uint32) string { return map[uint32]string{1: "run=old", 2: "run=new"}[pid] })
+	e.make(t, regions.RootNode, "1", regions.TypeRegular, 1)
+	e.people.die(1)
+	e.people.die(2)
+	e.SetCollectRuns(true)
+	e.make(t, regions.RootNode, "2", regions.TypeRegular, 2)
+	within(t, "end of the left-overs", func() bool { return !e.there(regions.RootNode, "1") })
+	if !e.there(regions.RootNode, "2") {
+		t.Error("the first region of a run that has just begun ended")
+	}
+}
+
 // What a configuration says of directories holds where they say nothing, wherever they came from.
 func TestLifetimesByPattern(t *testing.T) {
 	m := regions.NewManager(mem.New(mem.Options{Bytes: 1 << 20}))

@@ -26,7 +26,7 @@ type lives struct {
 	used     map[NodeID]struct{} // what was opened or closed and may be in a session; while starting, all that was
 	wants    []want
 	known    map[string]struct{} // runs that have begun
-	begun    bool                // one of them, since it was last asked
+	begun    map[string]struct{} // of those, since it was last asked
 	closes   map[NodeID]struct{} // regions whose closing matters
 	anything chan struct{}       // holds one token while there is something
 	urgent   chan struct{}       // the same, where somebody waits
@@ -67,7 +67,7 @@ type saying struct {
 
 func newLives() *lives {
 	return &lives{said: map[NodeID]saying{}, users: map[NodeID]uint32{}, regions: map[NodeID]note{}, below: map[NodeID]struct{}{}, closes: map[NodeID]struct{}{},
-		used: map[NodeID]struct{}{}, known: map[string]struct{}{}, anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
+		used: map[NodeID]struct{}{}, known: map[string]struct{}{}, begun: map[string]struct{}{}, anything: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
 }
 
 func (l *lives) wake() { offer(l.anything) }

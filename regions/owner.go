@@ -261,7 +261,7 @@ func (c *Caretaker) hand(x *care) {
 func (c *Caretaker) handTo(x *care, to WhoOwns) {
 	if to != x.owner {
 		c.unwatch(x)
-		x.owner, x.gone = to, false
+		x.owner, x.gone, x.orphan = to, false, false
 	}
 }
 
@@ -270,6 +270,14 @@ func (c *Caretaker) lost(x *care, gone []WhoOwns) {
 	if !x.gone && slices.Contains(gone, x.owner) {
 		x.gone = true
 		c.tell(events.OwnerGone, x, x.owner.String()+" is gone")
+	}
+}
+
+// orphaned tells once of a region that somebody has who does not own it, and whose owner is gone.
+func (c *Caretaker) orphaned(x *care) {
+	if x.gone && !x.orphan && x.lifetime.Kind == Owner {
+		x.orphan = true
+		c.tell(events.Orphaned, x, x.owner.String()+" is gone, and somebody else has it: it ends when nobody does")
 	}
 }
 

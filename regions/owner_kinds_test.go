@@ -114,9 +114,12 @@ func TestOwnerKinds(t *testing.T) {
 		}
 		return strings.Join(reasons, "\n")
 	}
-	const want = "process group 70 is gone\nlifetime owner,grace=0s: process group 70 is gone, and nobody else has it\n" +
-		"session 700 is gone\nlifetime owner,grace=0s: session 700 is gone, and nobody else has it\n" +
-		"control group /u is gone\nlifetime owner,grace=0s: control group /u is gone, and nobody else has it"
+	var steps []string
+	for _, owner := range []string{"process group 70", "session 700", "control group /u"} {
+		steps = append(steps, owner+" is gone", "its lifetime owner,grace=0s is over",
+			"lifetime owner,grace=0s: "+owner+" is gone, and nobody else has it")
+	}
+	want := strings.Join(steps, "\n")
 	within(t, "word of all ends", func() bool { return strings.Count(told(), "\n") == strings.Count(want, "\n") })
 	if got := told(); got != want {
 		t.Errorf("told\n%s\nwant\n%s", got, want)

@@ -52,7 +52,7 @@ func (c *Caretaker) relieve(ctx context.Context, source string) {
 	all := c.early()
 	r := Relief{Source: source, Left: len(all)}
 	most, end := max(len(all)/reliefPart, reliefLeast), c.m.now().Add(hurryTime)
-	for len(all) > 0 && r.Ended < most && ctx.Err() == nil && !c.m.now().After(end) {
+	for tried := false; len(all) > 0 && r.Ended < most && ctx.Err() == nil && !(tried && c.m.now().After(end)); tried = true {
 		var some []*care
 		some, all = c.withMemory(all, min(batch, most-r.Ended))
 		ended, bytes := c.endEarly(memoryLow, some)

@@ -1,6 +1,7 @@
 package regions
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"sync"
@@ -333,12 +334,18 @@ func (u *users) settle(n NodeID) bool {
 	}
 	if u.probe != nil {
 		u.unhold(n)
-		if held, err := u.probe(n); err == nil && held {
+		if held, err := u.probe(n); err == nil && held || cannotTell(err) {
 			return true
 		}
 	}
 	u.freeLocked(s, n)
 	return false
+}
+
+// cannotTell reports whether an answer is none, because the server has not what it takes to ask: so somebody may have it.
+// Any other error says that there is no such region, or none that can be asked for.
+func cannotTell(err error) bool {
+	return errors.Is(err, TooManyFiles) || errors.Is(err, TooManyFilesHere) || errors.Is(err, NoMemory)
 }
 
 func (u *users) freeLocked(s *userShard, n NodeID) {

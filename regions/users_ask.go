@@ -62,7 +62,10 @@ func (u *users) ask(n NodeID) (held bool) {
 		return true
 	}
 	held, err := u.askLocked(n, x)
-	if err != nil { // it is gone
+	switch {
+	case cannotTell(err):
+		return true
+	case err != nil: // it is gone
 		u.freeLocked(s, n)
 	}
 	return held

@@ -91,3 +91,27 @@ func TestMadeAndOpened(t *testing.T) {
 		t.Errorf("it does not end: %v", err)
 	}
 }
+
+// Where it cannot be asked who has a region, somebody may have it: nothing is given back then, nor overwritten.
+func TestWhoCannotBeAskedFor(t *testing.T) {
+	for _, err := range []error{TooManyFiles, &Refusal{Code: TooManyFilesHere}, NoMemory} {
+		k := &kernel{err: err}
+		u := k.users()
+		u.opened(5, true)
+		u.released(5, true)
+		if !u.settle(5) || !u.ask(5) || !u.use(5).InUse || len(k.freed) > 0 {
+			t.Errorf("%v: settled %v, asked %v, use %+v, freed %v", err, u.settle(5), u.ask(5), u.use(5), k.freed)
+		}
+		k.err = nil
+		if u.ask(5) || u.settle(5) || !slices.Equal(k.freed, []NodeID{5}) {
+			t.Errorf("%v: it counts as held for ever", err)
+		}
+	}
+	k := &kernel{err: Stale}
+	u := k.users()
+	u.opened(5, false)
+	u.released(5, false)
+	if u.ask(5) || u.settle(5) {
+		t.Error("what is gone counts as held")
+	}
+}

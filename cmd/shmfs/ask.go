@@ -64,7 +64,7 @@ func explain(point string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return &failure{code: exitNotFound, reason: "there is no " + point, remedy: "shmfs ls lists what there is"}
 	case errors.Is(err, fs.ErrPermission):
-		return notPermitted("reading "+point, err)
+		return notPermitted(point, err)
 	}
 	return err
 }

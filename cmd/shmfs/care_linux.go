@@ -51,7 +51,7 @@ func (o watched) WatchGroup(who regions.WhoOwns, gone func()) (cancel func(), al
 	return cancel, err == nil, err
 }
 
-// alive reports whether an owner lives.
+// alive reports whether an owner lives: also where no descriptor is left to tell.
 func (o watched) alive(who regions.WhoOwns) bool {
 	if who.Kind == regions.OwnerProcess {
 		return processes.Alive(who.ID, who.Since)
@@ -60,7 +60,7 @@ func (o watched) alive(who regions.WhoOwns) bool {
 	if alive {
 		cancel()
 	}
-	return alive && err == nil
+	return alive || errors.Is(err, processes.ErrFull)
 }
 
 // keepHouse makes what ends regions.

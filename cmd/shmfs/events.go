@@ -209,11 +209,21 @@ func eventTerm(name, text string) (func(*control.Event) bool, error) {
 		}
 		return func(x *control.Event) bool { return slices.Contains(any, x.Event) }, nil
 	case "pid":
-		return func(x *control.Event) bool { return isOneOf(x.PID, any) }, nil
+		return func(x *control.Event) bool { return isOneOf(x.PID, any) }, numbers(any)
 	case "uid":
-		return func(x *control.Event) bool { return isOneOf(x.UID, any) }, nil
+		return func(x *control.Event) bool { return isOneOf(x.UID, any) }, numbers(any)
 	}
 	return nil, fmt.Errorf("filter: unknown %q, want a path pattern, event=, pid= or uid=", name)
+}
+
+// numbers complains of what is none.
+func numbers(all []string) error {
+	for _, s := range all {
+		if _, err := strconv.ParseUint(s, 10, 32); err != nil {
+			return fmt.Errorf("filter: %q is no number", s)
+		}
+	}
+	return nil
 }
 
 func isOneOf(n *uint32, any []string) bool {

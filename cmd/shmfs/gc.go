@@ -32,7 +32,7 @@ or anything below one; where only one shmfs is mounted it may be left out. What 
 			&cli.BoolFlag{Name: "runs", Usage: "end what is left of runs whose processes are gone", Destination: &o.runs},
 			&cli.BoolFlag{Name: "below", Usage: "end all regions at or below PATH", Destination: &o.below},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only print what would end", Destination: &o.dry},
-			jsonFlag(&o.json, "an array of objects with the keys of .ctl/gc"),
+			jsonFlag(&o.json, "an array of objects with the keys of .ctl/gc; with --dry-run, with path"),
 		},
 		Action: func(c *cli.Context) error {
 			if err := atMost(c, 1); err != nil {
@@ -97,10 +97,22 @@ func (o gcOptions) do(ctx context.Context, sh *shell) error {
 		return err
 	}
 	paths, err := ask(ctx, at.Mountpoint, func() ([]string, error) { return at.WouldCollect(command) })
+	if err == nil && o.json {
+		return sh.printJSON(wouldEnd(paths))
+	}
 	for _, p := range paths {
 		fmt.Fprintln(sh.out, printable(p))
 	}
 	return err
+}
+
+// wouldEnd is what --dry-run prints as JSON: an object a path.
+func wouldEnd(paths []string) []map[string]string {
+	all := make([]map[string]string, len(paths))
+	for i, p := range paths {
+		all[i] = map[string]string{"path": p}
+	}
+	return all
 }
 
 func (o gcOptions) show(ctx context.Context, sh *shell, at asked) error {

@@ -145,6 +145,10 @@ func (o limitsSetOptions) run(ctx context.Context, sh *shell) error {
 	_, err = ask(ctx, at.Mountpoint, func() (struct{}, error) {
 		return struct{}{}, o.set(at.Client, subject, name)
 	})
+	var refused *failure
+	if errors.As(err, &refused) && refused.code == exitPermission && subject == "directory" {
+		refused.remedy = "as root; who owns it, and the directory that it is in: setfattr -n user.shmfs.limit -v bytes=2G DIRECTORY"
+	}
 	return err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"testing"
 
 	"github.com/shmfs/shmfs/control"
@@ -23,10 +24,30 @@ func TestEventFilters(t *testing.T) {
 	if err != nil || !f.match(&control.Event{Event: "missed", Missed: 3}) {
 		t.Errorf("what was missed is always told (%v)", err)
 	}
-	for _, s := range []string{"event=nothing", "size>3", "pid<3", `"`, "[", "path=["} {
+	for _, s := range []string{"event=nothing", "size>3", "pid<3", `"`, "[", "path=[", "pid=sh", "uid=root,1"} {
 		if _, err := parseEventFilter(s); err == nil {
 			t.Errorf("%q is a filter", s)
 		}
+	}
+}
+
+// The help shows no filter that is refused.
+func TestFiltersOfTheHelp(t *testing.T) {
+	shown := 0
+	for _, p := range newPage(newApp(newWorld().shell)).all() {
+		for _, text := range p.text {
+			for _, x := range regexp.MustCompile(`--filter '([^']*)'`).FindAllStringSubmatch(text, -1) {
+				_, events := parseEventFilter(x[1])
+				_, regions := parseFilter(x[1])
+				if p.path == "shmfs events" && events != nil || p.path == "shmfs ls" && regions != nil {
+					t.Errorf("%s shows %s: %v, %v", p.path, x[1], events, regions)
+				}
+				shown++
+			}
+		}
+	}
+	if shown < 2 {
+		t.Errorf("%d filters are shown", shown)
 	}
 }
 

@@ -40,6 +40,11 @@ func TestLabelsAndRuns(t *testing.T) {
 	if r := shmfs(t, "show", path("b")); r.code != exitOK || !strings.Contains(r.stdout, "run=2,worker=3") {
 		t.Errorf("show: %+v", r)
 	}
+	for run, want := range map[string]string{"2": `[{"path":"b"}]`, "none": "[]"} {
+		if r := shmfs(t, "gc", m.dir, "--run", run, "--dry-run", "--json"); r.code != exitOK || r.stdout != want+"\n" {
+			t.Errorf("what run %s would leave, as JSON: %+v", run, r)
+		}
+	}
 	if r := shmfs(t, "gc", m.dir, "--run", "2", "--dry-run"); r.code != exitOK || r.stdout != "b\n" {
 		t.Errorf("would end: %+v", r)
 	}

@@ -218,6 +218,41 @@ func TestRoomOfNestedLimits(t *testing.T) {
 	}
 }
 
+// What is reserved for a directory is room there, however full the mount is: as much as may be promised there.
+func TestRoomOfReservations(t *testing.T) {
+	b := New(1, testRoot)
+	b.SetSize(100, false)
+	for n, parent := range []Node{3: testRoot, 4: 3, 5: 4} {
+		if parent != 0 {
+			c, _ := b.Make(parent, NewNode{Type: Directory, Named: true})
+			c.Made(Node(n), Seen{}, Owner{})
+		}
+	}
+	b.SetSettings(3, Settings{Limits: Limits{Reserve: 40}}, false)
+	b.SetSettings(4, Settings{Limits: Limits{Reserve: 30, Bytes: 35}}, false)
+	place(t, b, 9, 60)
+	for n, want := range map[Node]Room{
+		testRoot: {Bytes: 100, BytesUsed: 100, HasBytes: true},
+		3:        {Bytes: 100, BytesUsed: 90, HasBytes: true}, // 30 of its 40 are kept for 4
+		4:        {Bytes: 35, HasBytes: true, Own: true},
+		5:        {Bytes: 35, HasBytes: true, Own: true},
+	} {
+		got := b.RoomAt(n)
+		if got != want {
+			t.Errorf("%d: got %+v, want %+v", n, got, want)
+		}
+		for _, more := range []int64{1, 0} {
+			c, e := b.Make(n, NewNode{Type: Region, Named: true, Bytes: got.Bytes - got.BytesUsed + more})
+			if refused := e != nil; refused != (more > 0) {
+				t.Errorf("%d: a region of %d bytes more than its room: refused %v (%v)", n, more, refused, e)
+			}
+			if c != nil {
+				c.Undo()
+			}
+		}
+	}
+}
+
 func TestGrowsAsFarAsThereIsRoom(t *testing.T) {
 	b := New(4, testRoot)
 	b.SetSize(32, false)

@@ -175,7 +175,8 @@ type Room struct {
 	HasBytes, HasNodes, Own bool
 }
 
-// RoomAt answers the room at a node: at its directory if it is none.
+// RoomAt answers the room at a node: at its directory if it is none. What is reserved for it and not used is room there,
+// though it counts as used above.
 func (b *Book) RoomAt(n Node) Room {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -188,16 +189,18 @@ func (b *Book) RoomAt(n Node) Room {
 	}
 	var r Room
 	left, nodes := int64(-1), int64(-1)
+	var ours int64 // reserved on the way up, and not used
 	for a := at; a != nil; a = a.parent {
 		if l := a.settings.Bytes; l > 0 {
-			here := max(l-a.committed(), 0)
+			here := max(l-a.committed(), 0) + ours
 			if left < 0 {
-				r.BytesUsed = a.committed()
+				r.BytesUsed = a.committed() - ours
 				left = here
 				r.Own = r.Own || a != b.root
 			}
 			left = min(left, here)
 		}
+		ours += max(a.settings.Reserve-a.committed(), 0)
 		if l := a.settings.Nodes; l > 0 {
 			here := max(l-a.used.Nodes, 0)
 			if nodes < 0 {

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,8 @@ const (
 	LimitWarning    Kind = "limit_warning"
 	ServerRestarted Kind = "server_restarted"
 	OwnerGone       Kind = "owner_gone"
+	Orphaned        Kind = "orphaned"
+	Expired         Kind = "expired"
 	InUse           Kind = "in_use"
 	EndFailed       Kind = "end_failed"
 	Zeroed          Kind = "zeroed"
@@ -30,8 +33,8 @@ const (
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, InUse, EndFailed,
-		Zeroed, SessionEnded, MemoryPressure}
+	return []Kind{Created, Sized, Opened, Released, Deleted, Refused, LimitWarning, ServerRestarted, OwnerGone, Orphaned, Expired, InUse,
+		EndFailed, Zeroed, SessionEnded, MemoryPressure}
 }
 
 // Event is one thing that happened. What is not known, or means nothing, is zero.
@@ -80,8 +83,21 @@ func New(last uint64, note func(last uint64)) *Log {
 	return &Log{first: last + 1, last: last, note: note}
 }
 
+// longest is how much is kept of a text, in bytes: of a path, what a system call takes (PATH_MAX). Paths may be longer, and
+// what a user wrote may be 64 KiB; with that he would fill the server's memory.
+const longest = 4096
+
+// Brief answers a text as it is kept.
+func Brief(s string) string {
+	if len(s) <= longest {
+		return s
+	}
+	return strings.ToValidUTF8(s[:longest], "") + "..."
+}
+
 // Add keeps an event, and gives it its number.
 func (l *Log) Add(e Event) {
+	e.Path, e.Reason, e.Remedy = Brief(e.Path), Brief(e.Reason), Brief(e.Remedy)
 	l.mu.Lock()
 	l.last++
 	e.Seq = l.last

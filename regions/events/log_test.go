@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,6 +43,21 @@ func TestSince(t *testing.T) {
 	}
 	if all, _ := l.Since(105, 7); len(all) != 7 {
 		t.Errorf("asked for 7, got %d", len(all))
+	}
+}
+
+// What users write, and their paths, may be long; what is kept of it is not.
+func TestLongTextsAreCut(t *testing.T) {
+	l := New(0, nil)
+	l.Add(Event{Kind: Refused, Path: "jobs/7", Reason: strings.Repeat("x", 60000), Remedy: strings.Repeat("\u00e4", 2049)})
+	all, _ := l.Since(0, 1)
+	x := all[0]
+	if x.Path != "jobs/7" || x.Reason != strings.Repeat("x", 4096)+"..." || x.Remedy != strings.Repeat("\u00e4", 2048)+"..." {
+		t.Errorf("kept path %q, %d bytes of reason, %d of remedy", x.Path, len(x.Reason), len(x.Remedy))
+	}
+	l.Add(Event{Kind: Refused, Path: strings.Repeat("d/", 5000)})
+	if all, _ = l.Since(1, 1); len(all[0].Path) > 4100 {
+		t.Errorf("%d bytes of a path", len(all[0].Path))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,7 +73,13 @@ func (x *cgroups) watch(dir string, gone func()) (cancel func(), err error) {
 			return nil, err
 		}
 	}
-	if !populated(c.events()) {
+	switch lives, err := populated(c.events()); {
+	case err != nil && len(c.gone) == 0:
+		x.endLocked(c)
+		return nil, err
+	case err != nil:
+		return nil, err
+	case !lives:
 		go tell(x.endLocked(c)) // if somebody asked before: who reads the notices has yet to hear of it
 		return nil, ErrGone
 	}
@@ -177,40 +184,73 @@ func (x *cgroups) notice(b []byte) (all []func()) {
 			}
 		}
 		for _, c := range about {
-			if !populated(c.events()) {
-				all = append(all, x.endLocked(c)...)
-			}
+			all = append(all, x.look(c)...)
 		}
 	}
 	return all
 }
 
-// populated reads whether there is a process in a group or below it.
-func populated(events string) bool {
-	b, err := os.ReadFile(events)
-	return err == nil && strings.Contains(string(b), "populated 1")
+// look ends the watch of a group that is empty, and answers who is to be told. Where that cannot be read, it is looked at again.
+func (x *cgroups) look(c *cgroup) []func() {
+	const pause = time.Second
+	lives, err := populated(c.events())
+	switch {
+	case err != nil:
+		time.AfterFunc(pause, func() { tell(x.lookAgain(c)) })
+	case !lives:
+		return x.endLocked(c)
+	}
+	return nil
 }
 
+func (x *cgroups) lookAgain(c *cgroup) []func() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.known[c.dir] != c {
+		return nil
+	}
+	return x.look(c)
+}
+
+// populated reads whether there is a process in a group or below it: none in one that was removed.
+func populated(events string) (bool, error) {
+	b, err := os.ReadFile(events)
+	if removed(err) {
+		return false, nil
+	}
+	return strings.Contains(string(b), "populated 1"), full(err)
+}
+
+// removed reports whether a file could not be read because its control group was removed.
+func removed(err error) bool { return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENODEV) }
+
 // cgroupMembers lists the processes in a control group and below it.
-func cgroupMembers(dir string) []int32 {
+func cgroupMembers(dir string) ([]int32, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	if err != nil && !removed(err) {
+		return nil, full(err)
+	}
 	var found []int32
-	if b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs")); err == nil {
-		for word := range strings.FieldsSeq(string(b)) {
-			if pid, err := strconv.ParseInt(word, 10, 32); err == nil && pid > 0 {
-				found = append(found, int32(pid))
-			}
+	for word := range strings.FieldsSeq(string(b)) {
+		if pid, err := strconv.ParseInt(word, 10, 32); err == nil && pid > 0 {
+			found = append(found, int32(pid))
 		}
 	}
 	below, err := os.ReadDir(dir)
-	if err != nil {
-		return found
+	if err != nil && !removed(err) {
+		return nil, full(err)
 	}
 	for _, e := range below {
-		if e.IsDir() {
-			found = append(found, cgroupMembers(filepath.Join(dir, e.Name()))...)
+		if !e.IsDir() {
+			continue
 		}
+		more, err := cgroupMembers(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
 	}
-	return found
+	return found, nil
 }
 
 // cgroupDir finds the directory of a group in the hierarchy of a type and, of v1, a controller (proc_pid_mountinfo(5)).

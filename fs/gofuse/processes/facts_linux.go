@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Facts tells about a process what can be read of it (proc_pid_cmdline(5), proc_pid_environ(5), cgroups(7)). Nothing is
-// read that is not asked for.
+// Facts tells about a process what can be read of it (proc_pid_cmdline(5), proc_pid_environ(5), proc_pid_exe(5),
+// cgroups(7)). Nothing is read that is not asked for.
 type Facts uint32
 
 func (p Facts) file(name string) string {
@@ -23,6 +23,15 @@ func (p Facts) file(name string) string {
 // Arguments answers the command line.
 func (p Facts) Arguments() []string {
 	return strings.Split(strings.TrimSuffix(p.file("cmdline"), "\x00"), "\x00")
+}
+
+// Executable answers the path of the program that it runs.
+func (p Facts) Executable() string {
+	path, err := os.Readlink("/proc/" + strconv.Itoa(int(p)) + "/exe")
+	if err != nil {
+		return ""
+	}
+	return path
 }
 
 // Variable answers a variable of the environment that the process was started with, "" if there is none.

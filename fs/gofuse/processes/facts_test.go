@@ -5,6 +5,7 @@ package processes
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -33,8 +34,13 @@ func TestFacts(t *testing.T) {
 	if got, want := p.Cgroup(), Facts(os.Getpid()).Cgroup(); got != want {
 		t.Errorf("control group %q, want that of its parent, %q", got, want)
 	}
+	if path, err := exec.LookPath("sleep"); err != nil {
+		t.Error(err)
+	} else if want, err := filepath.EvalSymlinks(path); err != nil || p.Executable() != want {
+		t.Errorf("executable %q, want %q (%v)", p.Executable(), want, err)
+	}
 	none := Facts(0)
-	if got := none.Variable("PATH") + none.Cgroup(); got != "" {
+	if got := none.Variable("PATH") + none.Cgroup() + none.Executable(); got != "" {
 		t.Errorf("of nobody: %q", got)
 	}
 }

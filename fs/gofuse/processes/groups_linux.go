@@ -3,6 +3,7 @@
 package processes
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"slices"
@@ -160,7 +161,10 @@ func (g *group) seek() error {
 		if started, err := startOf(int32(g.key.id)); err == nil && started > g.at {
 			return ErrGone // a later group of the number
 		}
-		all := g.key.members()
+		all, err := g.key.members()
+		if err != nil {
+			return err
+		}
 		if searched && slices.Equal(all, before) {
 			return ErrGone
 		}
@@ -170,8 +174,8 @@ func (g *group) seek() error {
 
 // watch watches a process, if it is of the group: ErrGone if it is not, or is a zombie.
 func (g *group) watch(pid int32) error {
-	if !g.key.has(pid) {
-		return ErrGone
+	if here, err := g.key.has(pid); err != nil || !here {
+		return cmp.Or(err, ErrGone)
 	}
 	g.turn++
 	turn := g.turn
@@ -228,7 +232,7 @@ func (g *group) ask(turn int, in time.Duration) {
 			g.mu.Unlock()
 			return
 		}
-		if g.key.has(g.watched) {
+		if here, err := g.key.has(g.watched); here || err != nil {
 			g.ask(turn, min(2*in, lastAsk))
 			g.mu.Unlock()
 			return
@@ -239,43 +243,47 @@ func (g *group) ask(turn int, in time.Duration) {
 }
 
 // has reports whether a process is of the group, be it a zombie.
-func (k groupKey) has(pid int32) bool {
+func (k groupKey) has(pid int32) (bool, error) {
 	var n int
 	var err error
 	switch k.kind {
 	case memoryCgroup:
-		return slices.Contains(k.members(), pid)
+		all, err := k.members()
+		return slices.Contains(all, pid), err
 	case Session:
 		n, err = unix.Getsid(int(pid))
 	default:
 		n, err = unix.Getpgid(int(pid))
 	}
-	return err == nil && n == int(k.id)
+	return err == nil && n == int(k.id), nil // an error says that there is no such process
 }
 
 // members lists the processes of a group, zombies among them, that which has its number first.
-func (k groupKey) members() []int32 {
+func (k groupKey) members() ([]int32, error) {
 	if k.kind == memoryCgroup {
 		return cgroupMembers(k.path)
 	}
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return nil
+		return nil, full(err)
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return nil
+		return nil, full(err)
 	}
 	var found []int32
 	for _, name := range names {
 		pid, err := strconv.ParseInt(name, 10, 32)
-		if err == nil && k.has(int32(pid)) {
+		if err != nil {
+			continue
+		}
+		if here, _ := k.has(int32(pid)); here {
 			found = append(found, int32(pid))
 		}
 	}
 	if i := slices.Index(found, int32(k.id)); i > 0 {
 		found[0], found[i] = found[i], found[0]
 	}
-	return found
+	return found, nil
 }

@@ -102,7 +102,7 @@ func (w *Watcher) open(pid int32, at time.Duration) (*process, error) {
 	}
 	started, err := startOf(pid)
 	if err == nil && started > at || ended(fd) {
-		err = ErrGone
+		err = ErrGone // nothing else says so: /proc may not be readable
 	}
 	if err == nil {
 		w.turn++
@@ -126,10 +126,7 @@ func Alive(pid uint32, at time.Duration) bool {
 	}
 	defer unix.Close(fd)
 	started, err := startOf(int32(pid))
-	if err == ErrGone || err == nil && started > at {
-		return false
-	}
-	return !ended(fd)
+	return !ended(fd) && (err != nil || started <= at)
 }
 
 // ended asks a pidfd whether all threads of its process have: it is readable then, whether or not somebody waited for the
@@ -139,15 +136,22 @@ func ended(pidfd int) bool {
 	return err == nil && n > 0
 }
 
+// full makes ErrFull of what says that no descriptor is left, and leaves any other error as it is.
+func full(err error) error {
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) {
+		return ErrFull
+	}
+	return err
+}
+
 // tick is the unit of start times in /proc: USER_HZ is 100 on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// startOf reads when a process started, since boot (proc_pid_stat(5), field 22), rounded down: ErrGone if there is none of
-// the number.
+// startOf reads when a process started, since boot (proc_pid_stat(5), field 22), rounded down.
 func startOf(pid int32) (time.Duration, error) {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/stat")
 	if err != nil {
-		return 0, ErrGone
+		return 0, full(err)
 	}
 	const name, started = 2, 22 // fields, counted from 1; the name ends with ')', and may have spaces and more of these
 	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
