@@ -172,7 +172,6 @@ func (c *Caretaker) EndChosen(ctx context.Context, want Choice, why string) (end
 	err = c.Chosen(ctx, want, func(n NodeID) error {
 		if all = append(all, Ending{Node: n, Why: why}); len(all) == batch {
 			end()
-			time.Sleep(pause)
 		}
 		return nil
 	})

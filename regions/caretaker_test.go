@@ -208,6 +208,7 @@ func TestUnwatchedOwners(t *testing.T) {
 // reluctant is a front end that knows of somebody who has a region.
 type reluctant struct {
 	mu    sync.Mutex
+	asked []regions.NodeID
 	held  bool
 	begun int
 	ended int
@@ -217,6 +218,7 @@ type reluctant struct {
 func (r *reluctant) Held(all []regions.NodeID) []bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.asked = append(r.asked, all...)
 	held := make([]bool, len(all))
 	for i := range held {
 		held[i] = r.held
@@ -226,6 +228,7 @@ func (r *reluctant) Held(all []regions.NodeID) []bool {
 func (r *reluctant) Begin(regions.Place) { r.begun++ }
 func (r *reluctant) Ended(regions.Place) { r.ended++ }
 func (r *reluctant) Done()               { r.done++ }
+func (r *reluctant) Yield()              {}
 
 func TestEnd(t *testing.T) {
 	e := newEstate(t)
@@ -245,6 +248,29 @@ func TestEnd(t *testing.T) {
 	}
 	if err := e.End(n, "again"); err == nil {
 		t.Error("what is gone ended again")
+	}
+}
+
+// The grace period of an owner that died is used to let go of what he leaves.
+func TestLetGoBeforeTheEnd(t *testing.T) {
+	e := newEstate(t)
+	r := &reluctant{}
+	e.SetEnder(r)
+	asked := func(n regions.NodeID) bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return slices.Contains(r.asked, n)
+	}
+	e.says(t, regions.RootNode, regions.LifetimeXattr, "owner,grace=1h")
+	n := e.make(t, regions.RootNode, "r", regions.TypeRegular, 7)
+	other := e.make(t, regions.RootNode, "s", regions.TypeRegular, 8)
+	e.people.die(7)
+	within(t, "letting go", func() bool { return asked(n) })
+	if !e.there(regions.RootNode, "r") || e.state(n) != regions.CareCounting {
+		t.Errorf("in its grace period it is %s", e.state(n))
+	}
+	if asked(other) {
+		t.Error("it was let go of what belongs to somebody who lives")
 	}
 }
 

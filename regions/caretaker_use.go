@@ -154,13 +154,40 @@ func (c *Caretaker) countDown(x *care, now time.Time) {
 		x.seen = now
 	}
 	c.schedule(x, x.seen.Add(x.lifetime.Grace))
-	if x.lifetime.Grace >= leastGrace {
-		c.keepUse(x)
+	if x.lifetime.Grace < leastGrace {
+		return
+	}
+	c.keepUse(x)
+	if x.lifetime.Kind == Owner {
+		c.leaving = append(c.leaving, x.node)
 	}
 }
 
-// leastGrace is the shortest grace period that goes on in the next server.
+// leastGrace is the shortest grace period that goes on in the next server, and that is used to let go of regions.
 const leastGrace = 200 * time.Millisecond
+
+// letGo lets go of regions whose owner died, and which nobody has: until their grace period is over, there is time for that.
+// It answers whether there are more.
+func (c *Caretaker) letGo(ctx context.Context) (more bool) {
+	const most = 5 * time.Millisecond // something else may be due
+	for begun := time.Now(); ctx.Err() == nil && time.Since(begun) < most; {
+		c.mu.Lock()
+		n := min(batch, len(c.leaving))
+		all := make([]Ending, n)
+		for i, node := range c.leaving[:n] {
+			all[i].Node = node
+		}
+		if c.leaving = c.leaving[n:]; len(c.leaving) == 0 {
+			c.leaving = nil
+		}
+		c.mu.Unlock()
+		if n == 0 {
+			return false
+		}
+		c.m.letGo(all)
+	}
+	return ctx.Err() == nil
+}
 
 // keepUse keeps from when on the time of something counts, unless what is kept is near enough.
 func (c *Caretaker) keepUse(x *care) {

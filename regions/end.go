@@ -5,6 +5,7 @@ import (
 	"path"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/shmfs/shmfs/regions/events"
 )
@@ -19,6 +20,8 @@ type Ender interface {
 	Ended(Place)
 	// Done is told after the last of some names.
 	Done()
+	// Yield lets those go first who wait for this processor.
+	Yield()
 }
 
 // nobody is the Ender of a manager without a front end.
@@ -28,6 +31,7 @@ func (nobody) Held(all []NodeID) []bool { return make([]bool, len(all)) }
 func (nobody) Begin(Place)              {}
 func (nobody) Ended(Place)              {}
 func (nobody) Done()                    {}
+func (nobody) Yield()                   { runtime.Gosched() }
 
 // SetEnder sets who is told. Call it before the first end.
 func (m *Manager) SetEnder(e Ender) { m.ender = e }
@@ -44,8 +48,9 @@ type Ending struct {
 	Why  string // for the event
 	Err  error  // what came of it: ErrHeld if somebody has the region
 
-	place Place // where its name is looked for first; zero for anywhere
-	size  int64 // of what ended
+	place Place  // where its name is looked for first; zero for anywhere
+	maker Record // zero for not known
+	size  int64  // of what ended
 }
 
 // End takes all names of a region away that nobody has: ErrHeld if somebody does.
@@ -62,7 +67,8 @@ func (m *Manager) EndAll(all []Ending) {
 	m.endMu.Lock()
 	defer m.endMu.Unlock()
 	defer m.ender.Done()
-	held := m.heldOf(all)
+	t := turn{m.ender, time.Now()}
+	held := m.heldOf(all, &t)
 	for i := range all {
 		x := &all[i]
 		if held[i] {
@@ -70,13 +76,36 @@ func (m *Manager) EndAll(all []Ending) {
 		} else {
 			x.Err = m.endOne(x)
 		}
-		runtime.Gosched() // else a reader that has got a request waits until this is preempted: 10 ms
+		t.pass()
 	}
+}
+
+// turn is a time for which who ends regions keeps a processor to itself.
+type turn struct {
+	ender Ender
+	begun time.Time
+}
+
+const turnTime = 100 * time.Microsecond
+
+// pass lets others go first if the turn is over.
+func (t *turn) pass() {
+	if time.Since(t.begun) > turnTime {
+		t.ender.Yield()
+		t.begun = time.Now()
+	}
+}
+
+// letGo does of the ends of regions what can be done before: it lets go of those that nobody has.
+func (m *Manager) letGo(all []Ending) {
+	m.endMu.Lock()
+	defer m.endMu.Unlock()
+	m.heldOf(all, &turn{m.ender, time.Now()})
 }
 
 // heldOf asks who has regions: first what costs the least, because the kernel makes requests of what it drops, and others
 // wait behind those. One that was looked up while the others were asked for is asked for once more.
-func (m *Manager) heldOf(all []Ending) []bool {
+func (m *Manager) heldOf(all []Ending, t *turn) []bool {
 	answers := make([]bool, len(all))
 	var nodes []NodeID
 	var at []int // in all
@@ -85,6 +114,7 @@ func (m *Manager) heldOf(all []Ending) []bool {
 		if answers[i] = m.users.isOpen(n) || m.users.letGo(n); !answers[i] {
 			nodes, at = append(nodes, n), append(at, i)
 		}
+		t.pass()
 	}
 	if len(nodes) == 0 {
 		return answers
@@ -114,7 +144,7 @@ func (m *Manager) endName(x *Ending) (done bool, err error) {
 			return false, err
 		}
 	}
-	a, err := m.takeName(x.Node, at)
+	a, err := m.takeName(x, at)
 	if err != nil || a.Node == NoNode {
 		return false, err
 	}
@@ -158,7 +188,8 @@ type NodeRemover interface {
 }
 
 // takeName takes a name away if it is still the region's: NoNode if it is not. Nobody can open the region from then on.
-func (m *Manager) takeName(node NodeID, at Place) (a Attr, err error) {
+func (m *Manager) takeName(x *Ending, at Place) (a Attr, err error) {
+	node := x.Node
 	defer m.names.alone(at.Dir)()
 	if err := m.users.beginEnd(node); err != nil {
 		return Attr{}, err
@@ -180,6 +211,7 @@ func (m *Manager) takeName(node NodeID, at Place) (a Attr, err error) {
 	}
 	if a.Nlink == 0 {
 		m.users.lostName(node)
+		m.leavesWith(&a, x.maker)
 	}
 	m.unlinked(&a, at)
 	return a, nil

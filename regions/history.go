@@ -66,11 +66,17 @@ func (h *history) trim(most int) {
 
 // leaves takes note of the record of a region that lost its last name: it may be gone when that is told.
 func (m *Manager) leaves(a *Attr) {
-	if a.Node == NoNode || a.Nlink > 0 || !a.IsRegion() || m.history.most.Load() == 0 {
+	if m.history.most.Load() == 0 || a.Node == NoNode || a.Nlink > 0 || !a.IsRegion() || m.history.leavesKnown(a.Node) {
 		return
 	}
-	r, err := m.Arena.Record(a.Node)
-	if err != nil {
+	if r, err := m.Arena.Record(a.Node); err == nil {
+		m.leavesWith(a, r)
+	}
+}
+
+// leavesWith is leaves where the record is at hand; zero is none.
+func (m *Manager) leavesWith(a *Attr, r Record) {
+	if m.history.most.Load() == 0 || r.ID == 0 {
 		return
 	}
 	m.history.mu.Lock()
@@ -79,6 +85,14 @@ func (m *Manager) leaves(a *Attr) {
 		clear(m.history.leaving)
 	}
 	m.history.leaving[a.Node] = r
+}
+
+// leavesKnown answers whether the record of a region that lost its last name is at hand.
+func (h *history) leavesKnown(n NodeID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, known := h.leaving[n]
+	return known
 }
 
 // remember takes note of an event. It is called for each, by whoever tells it.

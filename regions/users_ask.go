@@ -100,6 +100,8 @@ const (
 	askLeast = 2048
 	// askTime bounds how long it is asked for others.
 	askTime = 40 * time.Millisecond
+	// askPause lets requests go first, where nobody waits for the answers.
+	askPause = 100 * time.Microsecond
 )
 
 // held answers how many regions are in use and how many descriptors are open. Of those that may be mapped and are not open
@@ -166,7 +168,7 @@ func (u *users) askBehind(all []NodeID) {
 		for i, n := range all {
 			u.ask(n)
 			if i%refreshLeast == 0 {
-				time.Sleep(pause)
+				time.Sleep(askPause)
 			}
 		}
 	}()

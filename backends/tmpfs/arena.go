@@ -274,6 +274,17 @@ func (a *Arena) Pin(n regions.NodeID) error {
 	return nil
 }
 
+// withPin calls fn with a path to a node that is pinned; false if it is not. fn must take no lock of ours.
+func (a *Arena) withPin(n regions.NodeID, fn func(path string) error) (pinned bool, err error) {
+	a.pinMu.Lock()
+	defer a.pinMu.Unlock() // the pin must not be closed, and its number used again, meanwhile
+	fd, pinned := a.pins[n]
+	if pinned {
+		err = fn(procPath(fd))
+	}
+	return pinned, err
+}
+
 // Drop lets a node without names go, if nothing else holds it.
 func (a *Arena) Drop(n regions.NodeID) {
 	a.pinMu.Lock()

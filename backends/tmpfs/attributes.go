@@ -37,11 +37,17 @@ func timestamp(t unix.StatxTimestamp) regions.Timestamp {
 
 // describe reads node and attributes of an open descriptor.
 func (a *Arena) describe(fd int) (regions.Attr, error) {
-	var at regions.Attr
-	if err := stat(fd, "", &at); err != nil {
-		return at, code(err)
-	}
 	n, err := nodeAt(fd, "")
+	if err != nil {
+		return regions.Attr{}, code(err)
+	}
+	return a.describeNode(fd, n)
+}
+
+// describeNode reads the attributes of an open descriptor, of which the kernel's name for its node is known.
+func (a *Arena) describeNode(fd int, n regions.NodeID) (regions.Attr, error) {
+	var at regions.Attr
+	err := stat(fd, "", &at)
 	at.Node = a.outer(n)
 	a.reflect(&at)
 	return at, code(err)
@@ -154,16 +160,15 @@ func timespec(set, now bool, t regions.Timestamp) unix.Timespec {
 }
 
 // Record reads what shmfs keeps about a node.
-func (a *Arena) Record(n regions.NodeID) (regions.Record, error) {
+func (a *Arena) Record(n regions.NodeID) (r regions.Record, err error) {
 	if a.recordName == "" {
 		return regions.Record{}, regions.NoData
 	}
-	fd, err := a.open(n, unix.O_PATH|unix.O_NOFOLLOW)
-	if err != nil {
-		return regions.Record{}, code(err)
-	}
-	defer unix.Close(fd)
-	return a.recordAt(procPath(fd))
+	err = a.withPath(n, func(path string) (err error) {
+		r, err = a.recordAt(path)
+		return err
+	})
+	return r, err
 }
 
 func (a *Arena) recordAt(path string) (regions.Record, error) {

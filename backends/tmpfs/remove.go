@@ -19,19 +19,34 @@ func (a *Arena) Remove(parent regions.NodeID, name string, dir bool) (regions.At
 	if err != nil {
 		return regions.Attr{}, code(err)
 	}
-	if err := a.mayLose(held); err != nil {
+	n, err := nodeAt(held, "")
+	if err != nil {
 		unix.Close(held)
-		return regions.Attr{}, err
+		return regions.Attr{}, code(err)
 	}
 	flags := 0
 	if dir {
 		flags = unix.AT_REMOVEDIR
 	}
+	return a.removeHeld(d, name, held, n, flags)
+}
+
+// removeHeld takes the name away of an open node, which the kernel names n. It takes held over.
+func (a *Arena) removeHeld(d directory, name string, held int, n regions.NodeID, flags int) (regions.Attr, error) {
+	if err := a.mayLose(held); err != nil {
+		unix.Close(held)
+		return regions.Attr{}, err
+	}
 	if err := unix.Unlinkat(d.fd, name, flags); err != nil {
 		unix.Close(held)
 		return regions.Attr{}, code(err)
 	}
-	return a.afterRemove(held, d, name)
+	at, err := a.describeNode(held, n)
+	if err != nil {
+		unix.Close(held)
+		return at, err
+	}
+	return a.afterRemove(held, at, d, name)
 }
 
 // mayLose refuses to take the last name of a node that could not be kept afterwards. Directories may go: what is in use
@@ -60,33 +75,20 @@ func (a *Arena) RemoveNode(parent regions.NodeID, name string, node regions.Node
 	if err != nil {
 		return regions.Attr{}, code(err)
 	}
-	if found, err := nodeAt(held, ""); err != nil || found != a.inner(node) {
+	found, err := nodeAt(held, "")
+	if err != nil || found != a.inner(node) {
 		unix.Close(held)
 		return regions.Attr{}, code(err)
 	}
-	if err := a.mayLose(held); err != nil {
-		unix.Close(held)
-		return regions.Attr{}, err
-	}
-	if err := unix.Unlinkat(d.fd, name, 0); err != nil {
-		unix.Close(held)
-		return regions.Attr{}, code(err)
-	}
-	return a.afterRemove(held, d, name)
+	return a.removeHeld(d, name, held, found, 0)
 }
 
 func openEntry(dirfd int, name string) (int, error) {
 	return unix.Openat(dirfd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 }
 
-// afterRemove answers the attributes of a node that lost the name, and keeps fd as its pin if it cannot be reached
-// otherwise any more.
-func (a *Arena) afterRemove(fd int, d directory, name string) (regions.Attr, error) {
-	at, err := a.describe(fd)
-	if err != nil {
-		unix.Close(fd)
-		return at, err
-	}
+// afterRemove keeps fd as the pin of a node that lost the name, if it cannot be reached otherwise any more.
+func (a *Arena) afterRemove(fd int, at regions.Attr, d directory, name string) (regions.Attr, error) {
 	reachable := a.nodes.unnamed(at.Node, d.node, name)
 	if at.IsDir() && a.roomForPin() != nil {
 		unix.Close(fd)
@@ -134,7 +136,12 @@ func (a *Arena) Rename(r regions.Rename) (regions.Attr, error) {
 	if replaced < 0 {
 		return regions.Attr{}, nil
 	}
-	return a.afterRemove(replaced, to, r.NewName)
+	at, err := a.describe(replaced)
+	if err != nil {
+		unix.Close(replaced)
+		return at, err
+	}
+	return a.afterRemove(replaced, at, to, r.NewName)
 }
 
 // moved tells the locator where things stand now, if it wants to know.

@@ -38,6 +38,9 @@ func (a *Arena) shown(name string) (string, bool) {
 
 // withPath calls fn with a path to the very node.
 func (a *Arena) withPath(n regions.NodeID, fn func(path string) error) error {
+	if pinned, err := a.withPin(n, fn); pinned {
+		return code(err)
+	}
 	fd, err := a.open(n, unix.O_PATH|unix.O_NOFOLLOW)
 	if err != nil {
 		return code(err)

@@ -311,20 +311,23 @@ func measureTimers(ctx context.Context, c *contender, o options, r *report) erro
 	return err
 }
 
-// processorTime reads utime and stime (proc_pid_stat(5), fields 14 and 15).
+// processorTime adds up what the threads of a process got of the processors, in nanoseconds (Linux
+// Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat): utime and stime count in ticks of 10 ms.
 func processorTime(pid int) (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err == nil && len(threads) == 0 {
+		err = fmt.Errorf("/proc/%d has no threads with a schedstat", pid)
 	}
-	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	const utime, stime = 14 - 3, 15 - 3
-	if len(fields) <= stime {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
+	var sum time.Duration
+	for _, path := range threads {
+		var ran time.Duration
+		b, readErr := os.ReadFile(path)
+		if readErr == nil {
+			_, readErr = fmt.Sscan(string(b), &ran)
+		}
+		sum, err = sum+ran, errors.Join(err, readErr)
 	}
-	user, err1 := strconv.ParseInt(fields[utime], 10, 64)
-	system, err2 := strconv.ParseInt(fields[stime], 10, 64)
-	return time.Duration(user+system) * oneTick, errors.Join(err1, err2)
+	return sum, err
 }
 
 // livesTable renders the results with their targets.

@@ -2,8 +2,9 @@ package accounts
 
 // changes are what an update does to accounts: few, so they are searched one by one.
 type changes struct {
-	list []change
-	buf  [24]change
+	list  []change
+	buf   [24]change
+	after set // of step
 }
 
 type change struct {
@@ -79,8 +80,8 @@ func (c *changes) charge(all []*account, by Amount) {
 
 // scratch is memory for what is done most often, so that nobody waits for a collection of garbage below the lock.
 type scratch struct {
-	changes changes
-	set     set
+	changes, became changes
+	set, before     set
 }
 
 // counts answers the accounts that a file counts in, until it is called again.
@@ -93,7 +94,7 @@ func (b *Book) counts(f *file) []*account {
 
 // step adds what differs between what a file counted before, in the accounts of then, and what it counts now.
 func (c *changes) step(before *set, was Amount, f *file) {
-	var after set
+	after := &c.after
 	after.begin()
 	after.of(f)
 	now, more := f.amount(), f.amount()
@@ -115,15 +116,14 @@ func (c *changes) step(before *set, was Amount, f *file) {
 
 // become changes a file, and charges what differs by that: at once, so that nothing is seen to hold less, or more, in between.
 func (b *Book) become(f *file, force bool, change func()) *Exceeded {
-	var before set
+	before, c := &b.scratch.before, &b.scratch.became
 	before.begin()
 	before.of(f)
 	was := f.amount()
 	change()
-	var c changes
 	c.begin()
-	c.step(&before, was, f)
-	return b.apply(&c, force)
+	c.step(before, was, f)
+	return b.apply(c, force)
 }
 
 // apply does all changes, or none of them if one would exceed a limit.
