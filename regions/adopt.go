@@ -100,6 +100,7 @@ func (m *Manager) adopt(ctx context.Context, fn func(NodeID)) (Totals, error) {
 		if it.Attr.IsRegion() {
 			if it.Says {
 				m.lives.any.Store(true)
+				m.lives.guards.Store(true) // it may be what it says
 			}
 			fn(it.Attr.Node)
 		}

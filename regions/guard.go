@@ -38,6 +38,7 @@ func (m *Manager) SetGuard(g Guard) {
 	m.guard.Store(uint32(g))
 	if g != GuardOff {
 		m.lives.any.Store(true)
+		m.lives.guards.Store(true)
 	}
 }
 
@@ -50,13 +51,14 @@ func (m *Manager) guardOf(node NodeID) Guard {
 }
 
 // Guards reports whether anything may be guarded.
-func (m *Manager) Guards() bool { return m.lives.any.Load() }
+func (m *Manager) Guards() bool { return m.lives.guards.Load() || m.adoption.runs.Load() }
 
 // MayLose refuses that a user, by a process of his, removes or shrinks a region. Verb is for the reason.
 func (m *Manager) MayLose(a *Attr, uid, pid uint32, verb string) error {
 	if !m.Guards() || !a.IsRegion() {
 		return nil
 	}
+	m.meetNode(a.Node)
 	g := m.guardOf(a.Node)
 	if g == GuardOff {
 		return nil

@@ -3,6 +3,7 @@ package regions_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/shmfs/shmfs/regions"
 )
@@ -50,6 +51,36 @@ func TestGuards(t *testing.T) {
 	}
 	if err := e.Setxattr(dir, regions.GuardXattr, []byte("group"), 0); !errors.Is(err, regions.Invalid) {
 		t.Errorf("guard=group: %v", err)
+	}
+}
+
+// TestGuardsOfTheServerBefore asks while what the server before said has not yet been read.
+func TestGuardsOfTheServerBefore(t *testing.T) {
+	for what, guard := range map[string]func(e *estate, dir, region regions.NodeID){
+		"of a directory": func(e *estate, dir, _ regions.NodeID) { e.says(t, dir, regions.GuardXattr, "user") },
+		"of a region":    func(e *estate, _, region regions.NodeID) { e.says(t, region, regions.GuardXattr, "user") },
+	} {
+		e := newEstate(t)
+		dir := e.make(t, regions.RootNode, "d", regions.TypeDir, 0)
+		a, err := e.Make(dir, "a", regions.Spec{Mode: regions.TypeRegular | 0o666, UID: 1000, Record: regions.Record{PID: 7, UID: 1000}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard(e, dir, a.Node)
+		next := regions.NewManager(e.Arena)
+		next.Expect()
+		refused := make(chan error, 1)
+		go func() { refused <- next.MayLose(&a, 1001, 8, "remove") }()
+		time.Sleep(10 * time.Millisecond) // it would have its answer by now, if it did not wait
+		if _, err := next.Adopt(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-refused; !errors.Is(err, regions.NotPermitted) {
+			t.Errorf("%s, asked meanwhile: %v", what, err)
+		}
+		if err := next.MayLose(&a, 1001, 8, "remove"); !errors.Is(err, regions.NotPermitted) {
+			t.Errorf("%s, asked afterwards: %v", what, err)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ type lives struct {
 	any         atomic.Bool  // whether anything was ever said
 	waiting     atomic.Int64 // regions that may be ended before their time
 	labels      atomic.Bool  // whether a directory ever had labels
+	guards      atomic.Bool  // whether anything was ever guarded
 	collectRuns atomic.Bool
 	starting    atomic.Bool // a caretaker is to come, and has not begun
 	sessions    atomic.Bool // there are some
@@ -199,6 +200,9 @@ func (l *lives) say(dir NodeID, s saying) {
 	if s.labels != "" {
 		l.labels.Store(true)
 	}
+	if s.hasGuard {
+		l.guards.Store(true)
+	}
 }
 
 // forget takes note that a directory is gone.
@@ -330,6 +334,9 @@ func (m *Manager) setLife(node NodeID, name string, value []byte, store func() e
 	}
 	if name == ZeroXattr {
 		m.wipes.asked.Store(true)
+	}
+	if name == GuardXattr {
+		m.lives.guards.Store(true)
 	}
 	if name == LabelsXattr && a.IsRegion() {
 		err = m.relabel(&a, value, store)

@@ -38,8 +38,8 @@ const (
 	eachOwner  = 10
 	stormGrace = time.Second
 	storms     = 5
-	// idleLives is for how long a server with timers is watched, and lifeTicks how much of the processor it may take: less
-	// than the least that utime and stime (proc_pid_stat(5)) can tell.
+	// idleLives is for how long an idle server is watched, and oneTick how much of the processor it may take: less than the
+	// least that utime and stime (proc_pid_stat(5)) can tell.
 	idleLives = 5 * time.Second
 	oneTick   = 10 * time.Millisecond
 	freely    = 1.05
@@ -288,27 +288,35 @@ func measureOwned(ctx context.Context, o options, r *report) (err error) {
 	return nil
 }
 
-// measureTimers looks at what a server takes of the processor that has timers and nothing to do.
+// measureTimers looks at what a server takes of the processor that has nothing to do, without timers and with many.
 func measureTimers(ctx context.Context, c *contender, o options, r *report) error {
 	n := min(o.many, 100_000)
+	const what = "processor time of an idle server with %s timers, in %v"
+	without, err := idleUse(c)
+	if err != nil {
+		return err
+	}
 	dir := filepath.Join(c.dir, "timers")
 	if err := errors.Join(say(dir, "lifetime", "ttl=1d"), populate(ctx, dir, n)); err != nil {
 		return err
 	}
-	pid, err := c.server()
-	if err != nil {
-		return err
-	}
-	time.Sleep(3 * time.Second) // for what it has yet to do
-	before, err := processorTime(pid)
-	if err != nil {
-		return err
-	}
-	time.Sleep(idleLives)
-	after, err := processorTime(pid)
-	r.lives = append(r.lives, livesResult{What: fmt.Sprintf("processor time of an idle server with %s timers, in %v", thousands(n), idleLives),
-		Samples: []float64{float64(after - before)}, Limit: float64(oneTick)})
+	with, err := idleUse(c)
+	r.lives = append(r.lives, livesResult{What: fmt.Sprintf(what, thousands(n), idleLives), Samples: with, Limit: float64(oneTick)},
+		livesResult{What: fmt.Sprintf(what, "no", idleLives), Samples: without})
 	return err
+}
+
+// idleUse is what an idle server takes of the processor, several times.
+func idleUse(c *contender) (samples []float64, err error) {
+	pid, err := c.server()
+	time.Sleep(3 * time.Second) // for what it has yet to do
+	for range 3 {
+		before, readErr := processorTime(pid)
+		time.Sleep(idleLives)
+		after, readErrToo := processorTime(pid)
+		samples, err = append(samples, float64(after-before)), errors.Join(err, readErr, readErrToo)
+	}
+	return samples, err
 }
 
 // processorTime adds up what the threads of a process got of the processors, in nanoseconds (Linux
