@@ -137,6 +137,8 @@ func (s *serving) serveOn(ctx context.Context, h held, out *os.File) error {
 		return err
 	}
 	s.reloaded = func() { tether.Reloaded() }
+	s.entrust = tether.Keep
+	s.keepTriggers()
 	if s.resumed() {
 		s.caughtUp = make(chan struct{})
 		s.gap = h.sinceDeath()

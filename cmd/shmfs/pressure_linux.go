@@ -36,8 +36,25 @@ func (s *serving) setPressure(c policy.Config) {
 			s.log.Info("nothing tells when memory is short", "reason", err.Error())
 		}
 	}
-	if last := s.pressure.Swap(next); last != nil && last.watcher != nil {
+	last := s.pressure.Swap(next)
+	s.keepTriggers()
+	if last != nil && last.watcher != nil {
 		last.watcher.Close()
+	}
+}
+
+// keepTriggers has the keeper hold the triggers as well, so that the end of a server does not wait until they are gone.
+func (s *serving) keepTriggers() {
+	l := s.pressure.Load()
+	if s.entrust == nil || l == nil {
+		return
+	}
+	var descriptors []int
+	if l.watcher != nil {
+		descriptors = l.watcher.Descriptors()
+	}
+	if err := s.entrust(descriptors...); err != nil {
+		s.log.Info("the end of this server will take longer", "reason", err.Error())
 	}
 }
 

@@ -46,14 +46,15 @@ type serving struct {
 	server    *gofuse.Server
 	ledger    *ledger.Ledger // nil without a keeper
 
-	service    *service      // who started this process, for a keeper in the foreground; nil for nobody
-	stored     *stored       // what the keeper before this one left; nil for nothing
-	connection int           // a keeper's
-	restarts   uint64        // servers that served before this one
-	keepers    uint64        // keepers that held the mount before this one
-	reloaded   func()        // tells the keeper that the configuration was read again; nil without one
-	gap        time.Duration // from the death of the last one to this one's service
-	program    string        // on disk; an upgrade starts it
+	service    *service                       // who started this process, for a keeper in the foreground; nil for nobody
+	stored     *stored                        // what the keeper before this one left; nil for nothing
+	connection int                            // a keeper's
+	restarts   uint64                         // servers that served before this one
+	keepers    uint64                         // keepers that held the mount before this one
+	reloaded   func()                         // tells the keeper that the configuration was read again; nil without one
+	entrust    func(descriptors ...int) error // has the keeper hold these as well; nil without one
+	gap        time.Duration                  // from the death of the last one to this one's service
+	program    string                         // on disk; an upgrade starts it
 }
 
 // serve mounts, says when clients can use it, and serves until the mount has ended. On an error nothing is left.

@@ -7,7 +7,8 @@
 // end of a socket, its tether. While a server is being replaced, requests wait in the kernel.
 //
 // The tether tells both what they must know of each other: it ends when either dies, and a server without its keeper
-// ends at once, so there are never two. (PR_SET_PDEATHSIG would be tied to the thread that started the child.)
+// ends at once, so there are never two. (PR_SET_PDEATHSIG would be tied to the thread that started the child.) Descriptors
+// whose last one takes long to close go over it, too: while the keeper has them, a server that is killed has ended sooner.
 //
 // # Watching
 //

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Options are a keeper's.
@@ -63,6 +65,7 @@ type Keeper struct {
 	fresh   bool   // start the program on disk
 	leaving bool   // to the next keeper
 	wishes  []wish // that the mount may end
+	kept    []int  // descriptors that a server gave; of one listen after the other, and of Run at its end
 }
 
 // wish is a signal that asks for the end of the mount.
@@ -100,6 +103,7 @@ func New(o Options) *Keeper {
 // if the first server does not become ready, if servers cannot be replaced here, in a crash loop, or ErrLeft.
 func (k *Keeper) Run() error {
 	defer k.options.Connection.Close()
+	defer func() { k.keep(nil) }()
 	died := k.options.Died
 	for first := died.IsZero(); ; first = false {
 		s, err := k.start(died)
@@ -167,21 +171,36 @@ func (k *Keeper) start(died time.Time) (*server, error) {
 		return nil, fmt.Errorf("start the server: %w", err)
 	}
 	go func() { s.ended <- s.cmd.Wait() }()
-	go s.listen()
+	go s.listen(k.keep)
 	return s, nil
 }
 
-// listen hands on what the server says, until it is gone.
-func (s *server) listen() {
+// listen hands on what the server says, and what it wants to have kept, until it is gone.
+func (s *server) listen(keep func(descriptors []int)) {
 	defer close(s.words)
 	buf := make([]byte, wordSize)
 	for {
-		n, err := s.tether.Read(buf)
-		if n < 1 || err != nil {
+		n, descriptors, err := hear(s.tether, buf)
+		switch {
+		case n < 1 || err != nil:
 			return
+		case buf[0] == wordKeep:
+			keep(descriptors)
+		default:
+			s.words <- string(buf[:n])
 		}
-		s.words <- string(buf[:n])
 	}
+}
+
+// keep holds descriptors in the place of those of before. Nobody waits until these are closed.
+func (k *Keeper) keep(descriptors []int) {
+	before := k.kept
+	k.kept = descriptors
+	go func() {
+		for _, fd := range before {
+			unix.Close(fd)
+		}
+	}()
 }
 
 // attend is with a server until it ends, and answers how: nil if it was done.

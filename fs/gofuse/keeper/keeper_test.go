@@ -61,6 +61,8 @@ func serve(how string) int {
 		case code := <-orphaned:
 			return code
 		}
+	case how == "keeps":
+		return keeps(t, count, os.Getenv("COUNT")+".fifo")
 	case how == "waits":
 		return <-orphaned
 	case how == "reloads":
@@ -70,6 +72,32 @@ func serve(how string) int {
 		<-hup
 		t.Reloaded()
 		return <-orphaned
+	}
+	return 0
+}
+
+// keeps has a FIFO kept that the first server opens. The second one sees that it is open, and takes it back.
+func keeps(t *Tether, count int, fifo string) int {
+	if count == 1 {
+		unix.Mkfifo(fifo, 0o600)
+		fd, err := unix.Open(fifo, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		if err != nil || t.Keep(fd) != nil {
+			return 9
+		}
+		return 1
+	}
+	reader, err := unix.Open(fifo, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 9
+	}
+	isOpen := func() bool { _, err := unix.Read(reader, make([]byte, 1)); return err == unix.EAGAIN }
+	if !isOpen() || t.Keep() != nil {
+		return 9
+	}
+	for end := time.Now().Add(patience); isOpen(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return 9
+		}
 	}
 	return 0
 }
@@ -193,6 +221,14 @@ func TestAServerThatNeverWasReadyIsNot(t *testing.T) {
 	k, starts := keep(t, "stillborn", false)
 	if err := k.Run(); err == nil || starts() != 1 {
 		t.Errorf("%v after %d starts, want an error after 1", err, starts())
+	}
+}
+
+// What a server gave to be kept outlives it, until the next one gives something else.
+func TestDescriptorsAreKept(t *testing.T) {
+	k, starts := keep(t, "keeps", false)
+	if err := k.Run(); err != nil || starts() != 2 {
+		t.Errorf("%v after %d starts, want nil after 2", err, starts())
 	}
 }
 

@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -15,7 +16,11 @@ const (
 	wordReady    = 'r' // the server serves, and another one could take over
 	wordLast     = 'l' // the server serves, and no other one could take over
 	wordReloaded = 'c' // it has read its configuration again
+	wordKeep     = 'k' // descriptors to be kept come with it
 )
+
+// mostKept is how many descriptors can be kept.
+const mostKept = 8
 
 // wordSize is the longest packet in bytes; what is longer is cut.
 const wordSize = 512
@@ -82,6 +87,51 @@ func (t *Tether) Ready(resumable bool, how string) error {
 
 // Reloaded says that the server has read its configuration again.
 func (t *Tether) Reloaded() error { return say(t.file, wordReloaded, "") }
+
+// Keep has the keeper hold these descriptors, too, in the place of those that it was given before. Closing the last one of
+// some files takes long (that of a pressure trigger some 10 ms: Linux kernel/sched/psi.c, psi_trigger_destroy), and until a
+// process that is killed has closed all of its files it has not ended, and the next one does not begin.
+func (t *Tether) Keep(descriptors ...int) error {
+	raw, err := t.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var rights []byte
+	if len(descriptors) > 0 {
+		rights = unix.UnixRights(descriptors[:min(len(descriptors), mostKept)]...)
+	}
+	var sent error
+	err = raw.Write(func(fd uintptr) bool {
+		sent = unix.Sendmsg(int(fd), []byte{wordKeep}, rights, nil, 0)
+		return sent != unix.EAGAIN
+	})
+	return errors.Join(err, os.NewSyscallError("sendmsg", sent))
+}
+
+// hear reads a packet, and the descriptors that came with it.
+func hear(from *os.File, buf []byte) (n int, descriptors []int, err error) {
+	raw, err := from.SyscallConn()
+	if err != nil {
+		return 0, nil, err
+	}
+	rights := make([]byte, unix.CmsgSpace(4*mostKept))
+	var got int
+	var failed error
+	err = raw.Read(func(fd uintptr) bool {
+		n, got, _, _, failed = unix.Recvmsg(int(fd), buf, rights, unix.MSG_CMSG_CLOEXEC)
+		return failed != unix.EAGAIN
+	})
+	if err = errors.Join(err, failed); err != nil || got == 0 {
+		return n, nil, err
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:got])
+	for _, m := range messages {
+		if some, err := unix.ParseUnixRights(&m); err == nil {
+			descriptors = append(descriptors, some...)
+		}
+	}
+	return n, descriptors, err
+}
 
 func say(to *os.File, word byte, text string) error {
 	packet := append([]byte{word}, text...)

@@ -35,7 +35,8 @@ type File struct {
 
 // Watcher waits for triggers.
 type Watcher struct {
-	stop int // an eventfd
+	stop int   // an eventfd
+	fds  []int // of the files
 	done chan struct{}
 	once sync.Once
 }
@@ -61,7 +62,7 @@ func start(fds []int, files []File) (*Watcher, error) {
 		shut(fds)
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	w := &Watcher{stop: stop, done: make(chan struct{})}
+	w := &Watcher{stop: stop, fds: fds, done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
 		defer shut(fds)
@@ -131,6 +132,10 @@ func (w *Watcher) run(fds []int, files []File) {
 		}
 	}
 }
+
+// Descriptors answers those of the files, which are its own until Close. A trigger lasts until all copies of them are closed,
+// and to close the last one takes some 10 ms.
+func (w *Watcher) Descriptors() []int { return w.fds }
 
 // Close ends it. Nothing is told afterwards.
 func (w *Watcher) Close() {
