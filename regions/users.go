@@ -29,6 +29,7 @@ type users struct {
 	next   int
 
 	turn   atomic.Uint32 // shard with which unseen begins
+	shared atomic.Bool   // somebody opened a share: see doubt
 	asking atomic.Bool   // somebody asks for regions that were in use when they were last asked for
 }
 
@@ -57,8 +58,8 @@ type ending struct {
 type user struct {
 	opens, writers int32
 	making         bool // one of opens is of who makes it, and has yet to open it
-	let            bool // it was found free and let go of, and not opened since
-	free           bool // it was found free, and not opened since
+	let            bool // it was found free and let go of, and nobody opened it, or a share of it, since
+	free           bool // it was found free, and nobody opened it, or a share of it, since
 	held           bool // it was found mapped when it was last asked for
 	forgotten      bool // the kernel forgot the node before the last release arrived
 	wrote          bool // it was open for writing: what it holds may have grown unseen
@@ -168,7 +169,7 @@ func (u *users) letGo(n NodeID) bool {
 		return err == nil
 	}
 	u.freed(n)
-	x.let = true
+	x.let = !u.shared.Load()
 	return false
 }
 

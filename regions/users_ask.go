@@ -85,13 +85,15 @@ func (u *users) askLocked(n NodeID, x *user) (held bool, err error) {
 	return held, nil
 }
 
-// doubt takes note that somebody may have a region who has not opened it.
+// doubt takes note that somebody is about to have a region who has not opened it: a share of it is opened, by the kernel, behind
+// our answer. Whoever asks before that finds nobody. So from the first time on, what was let go of is asked for again before it ends.
 func (u *users) doubt(n NodeID) {
+	u.shared.Store(true)
 	s := &u.shards[shardIndex(n)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x := s.users[n]; x != nil {
-		x.free = false
+		x.let, x.free = false, false
 	}
 }
 

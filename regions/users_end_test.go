@@ -48,6 +48,29 @@ func TestFoundFree(t *testing.T) {
 	}
 }
 
+// Who opens a share of a region that was let go of uses the region, from some time behind the answer on.
+func TestFoundFreeAndShared(t *testing.T) {
+	k := &kernel{held: map[NodeID]bool{}}
+	u := k.users()
+	for _, n := range []NodeID{5, 6, 7} {
+		u.opened(n, false)
+		u.released(n, false)
+	}
+	u.letGo(5)
+	u.doubt(5)
+	u.doubt(6)
+	u.letGo(6) // the kernel has yet to open it
+	k.held[5], k.held[6] = true, true
+	for _, n := range []NodeID{5, 6} {
+		if err := u.beginEnd(n); !errors.Is(err, ErrHeld) {
+			t.Errorf("the end of %d, which is mapped through a share, begins with %v", n, err)
+		}
+	}
+	if err := u.beginEnd(7); err != nil {
+		t.Errorf("the end of what nobody has begins with %v", err)
+	}
+}
+
 // Who opens a region that is ending waits for what comes of it.
 func TestOpenedWhileEnding(t *testing.T) {
 	u := (&kernel{}).users()
