@@ -58,8 +58,7 @@ func (m *Manager) Inherit(mem []atomic.Uint64, server uint64) {
 	if !m.adoption.runs.Load() {
 		return
 	}
-	m.restoreSettings(RootNode)
-	m.restoreSubjects()
+	m.restoreRoot()
 	for _, n := range reserved {
 		ok = m.learn(NodeID(n)) && ok
 	}
@@ -89,19 +88,10 @@ func (m *Manager) AdoptUsed(ctx context.Context) (Totals, error) {
 // adopt walks once, and calls fn for every region.
 func (m *Manager) adopt(ctx context.Context, fn func(NodeID)) (Totals, error) {
 	m.expect()
-	m.restoreSettings(RootNode)
-	m.restoreSubjects()
-	m.restoreLife(RootNode)
-	if a, err := m.Arena.Getattr(RootNode); err == nil {
-		m.lives.belongs(RootNode, a.UID)
-	}
+	m.restoreRoot()
 	err := m.survey(ctx, func(it Item) error {
 		m.found(&it)
 		if it.Attr.IsRegion() {
-			if it.Says {
-				m.lives.any.Store(true)
-				m.lives.guards.Store(true) // it may be what it says
-			}
 			fn(it.Attr.Node)
 		}
 		return nil
@@ -114,6 +104,16 @@ func (m *Manager) adopt(ctx context.Context, fn func(NodeID)) (Totals, error) {
 	m.adoption.mu.Unlock()
 	defer func() { m.users.askBehind(m.users.unseen(math.MaxInt)) }() // what an earlier server left registered
 	return m.Totals(), err
+}
+
+// restoreRoot takes what the root says, which nobody comes by who learns what is below it.
+func (m *Manager) restoreRoot() {
+	m.restoreSettings(RootNode)
+	m.restoreSubjects()
+	m.restoreLife(RootNode)
+	if a, err := m.Arena.Getattr(RootNode); err == nil {
+		m.lives.belongs(RootNode, a.UID)
+	}
 }
 
 // survey calls fn for every node, several at once where the arena can. Owners are in the records.
@@ -141,6 +141,10 @@ func (m *Manager) found(it *Item) {
 	}
 	m.books.found(a)
 	m.wipes.asked.Store(true) // it may say so itself
+	if it.Says {
+		m.lives.any.Store(true)
+		m.lives.guards.Store(true) // it may be what it says
+	}
 	as := seenBefore(a, &it.Record)
 	as.Xattrs = it.Xattrs
 	if !m.accounts.Found(n, dir, typeOf(a), as, owner(a, &it.Record, it.Labels), a.Nlink) {
@@ -218,6 +222,7 @@ func (m *Manager) learnOne(dir NodeID, a *Attr) {
 	if a.IsRegion() {
 		it.Record, _ = m.Arena.Record(a.Node)
 		it.Labels = m.ownLabels(a.Node)
+		it.Says = m.readSaying(a.Node) != (saying{}) // who moves it may have a walk miss it
 	}
 	m.found(&it)
 }

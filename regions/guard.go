@@ -50,8 +50,8 @@ func (m *Manager) guardOf(node NodeID) Guard {
 	return Guard(m.guard.Load())
 }
 
-// Guards reports whether anything may be guarded.
-func (m *Manager) Guards() bool { return m.lives.guards.Load() || m.adoption.runs.Load() }
+// Guards reports whether anything may be guarded. It looks for the walk first: what that finds is known when it ends.
+func (m *Manager) Guards() bool { return m.adoption.runs.Load() || m.lives.guards.Load() }
 
 // MayLose refuses that a user, by a process of his, removes or shrinks a region. Verb is for the reason.
 func (m *Manager) MayLose(a *Attr, uid, pid uint32, verb string) error {

@@ -47,6 +47,7 @@ func (m *Manager) Share(source, dir NodeID, name string) (Attr, error) {
 }
 
 func (m *Manager) makeShare(s Sharer, source, dir NodeID, name string, spec Spec) (Attr, error) {
+	m.meetNode(dir)
 	var c *accounts.Claim
 	err := m.ask(func() (e *accounts.Exceeded) {
 		c, e = m.accounts.Make(accounts.Node(dir), accounts.NewNode{Type: accounts.Other, Named: true,

@@ -92,11 +92,16 @@ func (m *Manager) markZero(a *Attr, at Place) {
 	m.wipes.keep(a.Node)
 }
 
-// foundMarked looks whether a region that an earlier server knew is to be overwritten.
+// foundMarked looks whether a region without a name that an earlier server knew is to be overwritten, or guarded.
 func (m *Manager) foundMarked(node NodeID) {
-	if m.readSaying(node).zero {
+	s := m.readSaying(node)
+	if s.zero {
 		m.wipes.asked.Store(true)
 		m.lives.any.Store(true)
+	}
+	if s.hasGuard {
+		m.lives.any.Store(true)
+		m.lives.guards.Store(true)
 	}
 }
 
