@@ -27,6 +27,8 @@ type Caretaker struct {
 	processes Processes
 	kept      UseKeeper // nil where the arena is none
 
+	looking sync.Mutex // held over a look at what changed: one after the other, as it came. Above mu
+
 	mu       sync.Mutex // guards the rest; held over some ends, so no request may wait for it. Above the manager's locks
 	cares    map[NodeID]*care
 	due      deadlines
@@ -131,6 +133,7 @@ func (c *Caretaker) Run(ctx context.Context) {
 			c.gather(ctx)
 		case <-c.m.lives.urgent:
 		case source := <-c.pressed:
+			c.look(ctx)
 			c.relieve(ctx, source)
 		case <-timer.C:
 		}
@@ -160,6 +163,8 @@ func (c *Caretaker) gather(ctx context.Context) {
 
 // look looks at what changed.
 func (c *Caretaker) look(ctx context.Context) {
+	c.looking.Lock()
+	defer c.looking.Unlock()
 	if begun := c.m.lives.begins(); begun != nil {
 		c.collectRuns(ctx, begun)
 	}
@@ -339,9 +344,10 @@ func (c *Caretaker) drop(n NodeID) {
 // batch is how many regions end at one go, which takes less than a millisecond.
 const batch = 16
 
-// work ends what is due, and answers when the next one is.
+// work ends what is due, and answers when the next one is. What is said of it meanwhile holds.
 func (c *Caretaker) work(ctx context.Context) (next time.Time, ok bool) {
 	for ctx.Err() == nil {
+		c.look(ctx)
 		c.mu.Lock()
 		all := c.takeDue()
 		c.end(all)

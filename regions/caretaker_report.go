@@ -77,6 +77,7 @@ func (c *Caretaker) Cares() []Care {
 
 // RunNow ends what only waits for its grace period or for another try.
 func (c *Caretaker) RunNow(ctx context.Context) {
+	c.look(ctx) // whoever looks afterwards sets other deadlines
 	c.mu.Lock()
 	for _, x := range slices.Clone(c.due) {
 		if x.lifetime.Kind != TTL {

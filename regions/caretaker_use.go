@@ -47,6 +47,13 @@ func (c *Caretaker) begin(ctx context.Context) {
 	if !lives {
 		return
 	}
+	c.lookAtAll(ctx, resumes)
+	c.collectRuns(ctx, nil)
+}
+
+func (c *Caretaker) lookAtAll(ctx context.Context, resumes bool) {
+	c.looking.Lock()
+	defer c.looking.Unlock()
 	unseen := c.m.lives.takeUsed()
 	c.setStarting(true, resumes, unseen)
 	c.lookBelow(ctx, RootNode)
@@ -54,7 +61,6 @@ func (c *Caretaker) begin(ctx context.Context) {
 		c.use(n)
 	}
 	c.setStarting(false, false, nil)
-	c.collectRuns(ctx, nil)
 }
 
 func (c *Caretaker) setStarting(is, resumes bool, unseen map[NodeID]struct{}) {

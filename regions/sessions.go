@@ -14,8 +14,7 @@ import (
 )
 
 // SessionXattr, of a session, says what is to become of it: ttl=30m, in the place of what the directory of sessions says;
-// begin, nothing else
-// than that; keep, it is none any more; end.
+// begin, nothing else than that; keep, it is none any more; end.
 const SessionXattr = "user.shmfs.session"
 
 // sessionSaying is what is said of one session.
@@ -204,20 +203,20 @@ func (c *Caretaker) settleSession(x *care) {
 	}
 	at := c.m.Path(x.node)
 	kept, err := c.m.EndTree(x.node, c.m.endsBy(x.node), "session "+at+": "+why)
-	switch {
-	case err == nil && !kept:
-		c.sums.count(Session.String(), 0)
-		c.m.events.Add(events.Event{Kind: events.SessionEnded, Time: now, Node: uint64(x.node), Path: at, Reason: why})
-		c.drop(x.node)
-	case err == nil:
+	if err == nil && kept {
 		err = c.m.Setxattr(x.node, SessionXattr, []byte("keep"), 0)
-		c.m.events.Add(events.Event{Kind: events.SessionEnded, Time: now, Node: uint64(x.node), Path: at,
-			Reason: why + "; what is pinned, or in directories of others, stays"})
-		c.drop(x.node)
 	}
 	if err != nil {
 		c.after(x, &Ending{Err: err})
+		return
 	}
+	if kept {
+		why += "; what is pinned, or in directories of others, stays"
+	} else {
+		c.sums.count(Session.String(), 0)
+	}
+	c.m.events.Add(events.Event{Kind: events.SessionEnded, Time: now, Node: uint64(x.node), Path: at, Reason: why})
+	c.drop(x.node)
 }
 
 // usedBelow answers when a region at or below a directory was last opened or closed, as far as that is known, and how many
