@@ -121,4 +121,37 @@ func TestSeals(t *testing.T) {
 	}
 }
 
+// Of regions that are gone nobody knows that they were sealed.
+func TestSealsGoWithTheirRegions(t *testing.T) {
+	e := newEstate(t)
+	for name, end := range map[string]func(n regions.NodeID){
+		"ended": func(n regions.NodeID) {
+			if err := e.End(n, "a test"); err != nil {
+				t.Error(err)
+			}
+		},
+		"removed": func(n regions.NodeID) {
+			must(e.Remove(regions.RootNode, "removed", false))
+			e.Forgotten(n)
+		},
+		"removed while it is open": func(n regions.NodeID) {
+			if err := e.Opened(n, regions.ReadAccess); err != nil {
+				t.Error(err)
+			}
+			must(e.Remove(regions.RootNode, "removed while it is open", false))
+			if e.Sealed() != 1 {
+				t.Error("whoever has it open could write to it")
+			}
+			e.Released(n, regions.ReadAccess)
+			e.Forgotten(n)
+		},
+	} {
+		n := e.make(t, regions.RootNode, name, regions.TypeRegular, 7)
+		e.says(t, n, regions.SealXattr, "true")
+		if end(n); e.Sealed() != 0 {
+			t.Errorf("%s: it is known as before", name)
+		}
+	}
+}
+
 func second(_ regions.Attr, err error) error { return err }

@@ -121,9 +121,10 @@ func (h *history) tell(e events.Event) {
 			return
 		}
 	}
-	if _, known := h.told[n]; known || len(h.told) < mostTellers {
-		h.told[n] = appendTold(h.told[n], e)
+	if _, known := h.told[n]; !known && len(h.told) >= mostTellers { // among them what ended long ago
+		clear(h.told)
 	}
+	h.told[n] = appendTold(h.told[n], e)
 }
 
 func appendTold(all []events.Event, e events.Event) []events.Event {

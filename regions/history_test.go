@@ -38,6 +38,19 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// What is told of regions long after their end does not take the place of what is told of others.
+func TestHistoryOfLatecomers(t *testing.T) {
+	e := newEstate(t)
+	for i := range 5000 {
+		e.Events().Add(events.Event{Kind: events.Zeroed, Node: uint64(1000 + i)})
+	}
+	e.Events().Add(events.Event{Kind: events.OwnerGone, Node: 7})
+	e.Events().Add(events.Event{Kind: events.Deleted, Node: 7})
+	if told := e.History()[0].Told; len(told) != 1 || told[0].Kind != events.OwnerGone {
+		t.Errorf("told %+v, want that its owner is gone", told)
+	}
+}
+
 // What happens to one region again and again does not fill the memory.
 func TestHistoryIsBounded(t *testing.T) {
 	e := newEstate(t)

@@ -122,7 +122,7 @@ func (m *Manager) sweep(most int) (freed bool) {
 		if _, err := m.Arena.Getattr(n); err == nil {
 			continue
 		}
-		m.accounts.Freed(accounts.Node(n))
+		m.freed(n)
 		m.adriftMu.Lock()
 		delete(m.adrift, n)
 		m.adriftMu.Unlock()
@@ -137,10 +137,16 @@ func (m *Manager) let(node NodeID, held bool) {
 		return
 	}
 	if !held {
-		m.accounts.Freed(accounts.Node(node))
+		m.freed(node)
 		return
 	}
 	m.setAdrift(node)
+}
+
+// freed takes note that a region without a name is gone.
+func (m *Manager) freed(node NodeID) {
+	m.accounts.Freed(accounts.Node(node))
+	m.users.unseal(node)
 }
 
 func (m *Manager) setAdrift(node NodeID) {
