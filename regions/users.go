@@ -258,12 +258,7 @@ func (u *users) writes(by int64) {
 }
 
 // nudge wakes up who watches what grows.
-func (u *users) nudge() {
-	select {
-	case u.begins <- struct{}{}:
-	default:
-	}
-}
+func (u *users) nudge() { offer(u.begins) }
 
 // forgotten takes note that the kernel does not know n any more, and answers whether it is open all the same.
 func (u *users) forgotten(n NodeID) (open bool) {

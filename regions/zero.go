@@ -167,10 +167,7 @@ func (w *wiper) add(node NodeID, now time.Time) bool {
 	defer w.mu.Unlock()
 	w.pending[node] = &wipe{path: w.paths[node], due: now}
 	w.ready = append(w.ready, node)
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
+	offer(w.wake)
 	return w.working
 }
 
