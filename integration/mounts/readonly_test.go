@@ -199,3 +199,31 @@ func TestReadOnlySharesAreUses(t *testing.T) {
 		return deadline().After(first.Add(2 * time.Second)) // a use is kept in whole seconds
 	})
 }
+
+// A region that its owner had open when he died waits for its end, and is let go of. Who maps a share of it then has it.
+func TestReadOnlySharesKeepWhatWaitsForItsEnd(t *testing.T) {
+	needPassthrough(t)
+	m := serve(t, "--size=64M", "--io=passthrough")
+	source, share := filepath.Join(m.setLife(t, "jobs", "lifetime", "owner,grace=1h"), "r"), filepath.Join(m.dir, "share")
+	owner := maker(t, "exec 3<>"+source+"; head -c 4096 /dev/zero >&3")
+	if r := shmfs(t, "share", "--read-only", source, share); r.code != exitOK {
+		t.Fatalf("share: %+v", r)
+	}
+	killGroup(owner)
+	m.waitFor(t, "the grace period", func() bool { return strings.Contains(shmfs(t, "gc", m.dir).stdout, "counting") })
+	f, err := os.Open(share)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ, unix.MAP_SHARED)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if r := shmfs(t, "gc", m.dir, "--now"); r.code != exitOK || gone(source) {
+		t.Errorf("what is mapped through a share ended: %+v", r)
+	}
+	if err := unix.Munmap(shown); err != nil {
+		t.Fatal(err)
+	}
+	m.waitFor(t, "the end", func() bool { return shmfs(t, "gc", m.dir, "--now").code == exitOK && gone(source) })
+}
