@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"sync"
 	"time"
@@ -179,18 +178,6 @@ func (c *Caretaker) look(ctx context.Context) {
 		c.use(n)
 		c.review(n, what)
 	}
-}
-
-func (c *Caretaker) lookBelow(ctx context.Context, dir NodeID) {
-	c.m.Arena.Walk(ctx, dir, func(it Item) error {
-		switch {
-		case it.Attr.IsDir():
-			c.review(it.Attr.Node, note{directory: true})
-		case it.Attr.IsRegion():
-			c.review(it.Attr.Node, note{named: true, place: Place{it.Parent, path.Base(it.Path)}, maker: it.Record})
-		}
-		return nil
-	})
 }
 
 // review looks at one region: what its lifetime is, and when it is over.

@@ -1,6 +1,8 @@
 package regions_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +39,29 @@ func TestWhatIsSaidHoldsForEndsNow(t *testing.T) {
 		t.Errorf("the one that has no owner is there: %v; the pinned one: %v; the session that is kept: %v",
 			e.there(regions.RootNode, "r"), e.there(regions.RootNode, "pinned"), e.there(all, "s"))
 	}
+}
+
+// poor is an arena that cannot be walked once.
+type poor struct {
+	*mem.Arena
+	refuses atomic.Int32
+}
+
+func (p *poor) Walk(ctx context.Context, from regions.NodeID, fn func(regions.Item) error) error {
+	if p.refuses.Add(-1) == 0 {
+		return regions.TooManyFiles
+	}
+	return p.Arena.Walk(ctx, from, fn)
+}
+
+// What cannot be looked at for want of descriptors is looked at later.
+func TestWhatIsBelowIsLookedAtAgain(t *testing.T) {
+	arena := &poor{Arena: mem.New(mem.Options{Bytes: 1 << 20})}
+	e := newEstateOf(t, arena)
+	e.make(t, regions.RootNode, "r", regions.TypeRegular, 7)
+	arena.refuses.Store(1)
+	e.says(t, regions.RootNode, regions.LifetimeXattr, "last-user,grace=0")
+	within(t, "end", func() bool { return !e.there(regions.RootNode, "r") })
 }
 
 // miserly is an arena that refuses to keep sessions, a number of times.

@@ -69,7 +69,12 @@ type estate struct {
 
 func newEstate(t *testing.T) *estate {
 	t.Helper()
-	m := regions.NewManager(mem.New(mem.Options{Bytes: 1 << 20}))
+	return newEstateOf(t, mem.New(mem.Options{Bytes: 1 << 20}))
+}
+
+func newEstateOf(t *testing.T, arena regions.Arena) *estate {
+	t.Helper()
+	m := regions.NewManager(arena)
 	m.SetUptime(func() time.Duration { return time.Hour })
 	p := &people{dead: map[uint32]bool{}, gone: map[uint32]map[int]func(){}}
 	e := &estate{m, regions.NewCaretaker(m, p), p}
