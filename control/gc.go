@@ -61,8 +61,8 @@ func kindOf(o regions.WhoOwns) string {
 	return o.Kind.String()
 }
 
-// Write ends regions: "run", "orphans", "runs", "run=7", "path=jobs/7". Every refusal has a reason and a remedy, so that it is found in
-// `errors`.
+// Write ends regions: "run", "orphans", "runs", "run=7", "path=jobs/7". Every refusal has a reason and a remedy, so that it
+// is found in `errors`.
 func (f gcFile) Write(ctx context.Context, _ fs.Caller, command []byte) error {
 	line := strings.TrimSpace(string(command))
 	if line == "run" {
@@ -82,7 +82,7 @@ func (f gcFile) Write(ctx context.Context, _ fs.Caller, command []byte) error {
 			"would end: cat '.ctl/gc?orphans'", Err: err}
 }
 
-// choice reads "orphans", "runs", "run=7" or "path=jobs/7".
+// choice reads all of these but "run".
 func (d *directory) choice(line string) (regions.Choice, error) {
 	switch line {
 	case "orphans":
@@ -105,7 +105,7 @@ func (d *directory) choice(line string) (regions.Choice, error) {
 	return regions.Choice{Below: a.Node}, err
 }
 
-// findDry answers `gc?orphans`, `gc?run=7` and `gc?path=jobs%2F7`: what the command would end now, a path a line.
+// findDry answers `gc?orphans`, `gc?runs`, `gc?run=7` and `gc?path=jobs%2F7`: what the command would end now, a path a line.
 func (d *directory) findDry(query string) (fs.VirtualNode, bool) {
 	line, err := url.QueryUnescape(query)
 	choice := line == "orphans" || line == "runs" || strings.HasPrefix(line, "run=") || strings.HasPrefix(line, "path=")

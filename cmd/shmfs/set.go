@@ -26,13 +26,14 @@ func setCommand(sh *shell) *cli.Command {
 		Usage:     "say when a region ends, or those of a directory",
 		ArgsUsage: "PATH KEY=VALUE...",
 		Description: describe(`lifetime= takes manual (somebody removes it), owner (the process that made it is gone and nobody
-else has it), last-user (nobody has it any more), or ttl=30m (nobody used it for as long); owner and last-user take a grace
-period: owner,grace=5s. owner= says what of the process that makes a region owns it: the process itself (process), its
-process-group, its session (setsid(2)) or its cgroup; shmfs chown hands one to somebody else. pin=true keeps what it is set on from ending by itself. zero=true overwrites the memory of regions with
-zeros when they end. guard=user lets only the users who own or made a region, and root, remove, rename or shrink it;
-guard=process, while the process that owns it lives, that one alone. labels=run=7 gives the regions that are made
-below a directory labels. What a directory says holds below it where
-nothing nearer says something else; KEY=inherit takes back what was said.`,
+else has it), last-user (nobody has it any more), ttl=30m (nobody used it for as long), or, for a directory, session (each
+directory in it is one: shmfs session); owner and last-user take a grace period: owner,grace=5s, session a time:
+session,ttl=30m. owner= says what of the process that makes a region owns it: the process itself (process), its
+process-group, its session (setsid(2)) or its cgroup; shmfs chown hands one to somebody else. pin=true keeps what it is set
+on from ending by itself. zero=true overwrites the memory of regions with zeros when they end. guard=user lets only the
+users who own or made a region, and root, remove, rename or shrink it; guard=process, while the process that owns it lives,
+that one alone. labels=run=7 gives the regions that are made below a directory labels. What a directory says holds below it
+where nothing nearer says something else; KEY=inherit takes back what was said.`,
 			"shmfs set /mnt/shm/jobs lifetime=owner", "shmfs set /mnt/shm/pool lifetime=owner owner=process-group",
 			"shmfs set /mnt/shm/jobs/result pin=true",
 			"shmfs set /mnt/shm/keys zero=true"),
