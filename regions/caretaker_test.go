@@ -182,11 +182,11 @@ func TestLastUserAndMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, "in use", func() bool { return e.state(n) == regions.CareInUse })
-	if _, err := e.Link(n, regions.RootNode, "second"); err != nil {
+	if _, err := e.Link(n, dir, "second"); err != nil {
 		t.Fatal(err)
 	}
 	e.Released(n, regions.ReadAccess)
-	within(t, "end of both names", func() bool { return !e.there(dir, "x") && !e.there(regions.RootNode, "second") })
+	within(t, "end of both names", func() bool { return !e.there(dir, "x") && !e.there(dir, "second") })
 
 	sub := e.make(t, regions.RootNode, "s", regions.TypeDir, 0)
 	e.make(t, sub, "y", regions.TypeRegular, 7)

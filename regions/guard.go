@@ -42,9 +42,22 @@ func (m *Manager) SetGuard(g Guard) {
 	}
 }
 
-// guardOf answers who may remove or shrink a region.
+// guardOf answers who may remove or shrink a region: what it says itself, or the strictest of what holds where it has names.
 func (m *Manager) guardOf(node NodeID) Guard {
-	if s, ok := m.nearest(node, func(s *saying) bool { return s.hasGuard }); ok {
+	if !m.books.isPlain(node) {
+		if s := m.readSaying(node); s.hasGuard {
+			return s.guard
+		}
+	}
+	g := m.guardIn(m.home(node))
+	for _, dir := range m.others(node) {
+		g = max(g, m.guardIn(NodeID(dir)))
+	}
+	return g
+}
+
+func (m *Manager) guardIn(dir NodeID) Guard {
+	if s, ok := m.above(dir, func(s *saying) bool { return s.hasGuard }); ok {
 		return s.guard
 	}
 	return Guard(m.guard.Load())

@@ -67,17 +67,34 @@ func (m *Manager) above(dir NodeID, says func(*saying) bool) (saying, bool) {
 // home answers a directory that a region has a name in.
 func (m *Manager) home(node NodeID) NodeID { return NodeID(m.accounts.Home(accounts.Node(node))) }
 
-// LifetimeOf answers what holds for a region: what it says itself, or the nearest directory above one of its names.
+// others answers the directories of the further names of a region. Which of them is home may be another one in the next
+// server, so what ends a region must not depend on that.
+func (m *Manager) others(node NodeID) []accounts.Node {
+	return m.accounts.MoreHomes(accounts.Node(node))
+}
+
+// LifetimeOf answers what holds for a region: what it says itself, or the nearest directory. One with names in several
+// directories lives for as long as any of them lets it.
 func (m *Manager) LifetimeOf(node NodeID) (l Lifetime, pinned bool) {
 	if !m.lives.any.Load() {
 		return Lifetime{}, false
 	}
-	var s saying
+	var own saying
 	if !m.books.isPlain(node) {
-		s = m.readSaying(node)
+		own = m.readSaying(node)
 	}
+	l, pinned = m.lifetimeIn(m.home(node), own)
+	for _, dir := range m.others(node) {
+		other, pin := m.lifetimeIn(NodeID(dir), own)
+		l, pinned = l.longer(other), pinned || pin
+	}
+	return l, pinned
+}
+
+// lifetimeIn answers what holds for a name in a directory of a region that says something itself.
+func (m *Manager) lifetimeIn(dir NodeID, s saying) (l Lifetime, pinned bool) {
 	var way ascent
-	for dir := m.home(node); !s.hasLifetime || !s.hasPin; dir = m.Parent(dir) {
+	for ; !s.hasLifetime || !s.hasPin; dir = m.Parent(dir) {
 		above, user := m.lives.of(dir)
 		reaches := way.pass(user)
 		if above.hasLifetime && !s.hasLifetime && (reaches || above.configured) {

@@ -114,6 +114,14 @@ func (l Lifetime) String() string {
 	return s
 }
 
+// longer answers the lifetime that ends when two have. Of different kinds there is none but manual.
+func (l Lifetime) longer(x Lifetime) Lifetime {
+	if l.Kind != x.Kind {
+		return Lifetime{}
+	}
+	return Lifetime{Kind: l.Kind, TTL: max(l.TTL, x.TTL), Grace: max(l.Grace, x.Grace)}
+}
+
 func parseTTL(s string) (time.Duration, error) {
 	ttl, err := parseDuration(s)
 	if err != nil || ttl == 0 {

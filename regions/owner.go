@@ -229,7 +229,13 @@ func (m *Manager) ownerSaid(node NodeID) ownerSaying {
 	if own.says() && !own.directory {
 		return own
 	}
-	if above := m.ownerAbove(m.home(node)); above.says() {
+	above := m.ownerAbove(m.home(node))
+	for _, dir := range m.others(node) {
+		if m.ownerAbove(NodeID(dir)) != above {
+			return ownerSaying{directory: true} // of several directories that say different things: nobody's
+		}
+	}
+	if above.says() {
 		return above
 	}
 	return own

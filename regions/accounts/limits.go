@@ -237,6 +237,18 @@ func (b *Book) Home(n Node) Node {
 	return Node(b.root.id)
 }
 
+// MoreHomes answers the directories of the further names of a node; nil for none.
+func (b *Book) MoreHomes(n Node) (all []Node) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if f := b.files[n]; f != nil {
+		for _, a := range f.rare().more {
+			all = append(all, Node(a.id))
+		}
+	}
+	return all
+}
+
 // PagesAt answers when what is allocated for a region gets its memory: at once also where nothing else would keep the
 // promise, because holes count nothing or the mount has no size.
 func (b *Book) PagesAt(n Node) Pages {
