@@ -25,13 +25,13 @@ func (p Facts) Arguments() []string {
 	return strings.Split(strings.TrimSuffix(p.file("cmdline"), "\x00"), "\x00")
 }
 
-// Executable answers the path of the program that it runs.
+// Executable answers the path of the program that it runs, also if another file stands there by now: the kernel says so behind it.
 func (p Facts) Executable() string {
 	path, err := os.Readlink("/proc/" + strconv.Itoa(int(p)) + "/exe")
 	if err != nil {
 		return ""
 	}
-	return path
+	return strings.TrimSuffix(path, " (deleted)")
 }
 
 // Variable answers a variable of the environment that the process was started with, "" if there is none.

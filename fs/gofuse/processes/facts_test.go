@@ -40,6 +40,24 @@ func TestFacts(t *testing.T) {
 		t.Errorf("executable %q, want %q (%v)", p.Executable(), want, err)
 	}
 	none := Facts(0)
+	program := filepath.Join(t.TempDir(), "program")
+	if b, err := os.ReadFile(p.Executable()); err != nil {
+		t.Fatal(err)
+	} else if err := os.WriteFile(program, b, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	replaced := exec.Command(program, "600")
+	if err := replaced.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer replaced.Wait()
+	defer replaced.Process.Kill()
+	if err := os.Remove(program); err != nil {
+		t.Fatal(err)
+	}
+	if got := Facts(replaced.Process.Pid).Executable(); got != program {
+		t.Errorf("executable that was replaced: %q, want %q", got, program)
+	}
 	if got := none.Variable("PATH") + none.Cgroup() + none.Executable(); got != "" {
 		t.Errorf("of nobody: %q", got)
 	}
