@@ -167,6 +167,10 @@ func (c *Caretaker) look(ctx context.Context) {
 	if begun := c.m.lives.begins(); begun != nil {
 		c.collectRuns(ctx, begun)
 	}
+	c.lookAtNotes(ctx)
+}
+
+func (c *Caretaker) lookAtNotes(ctx context.Context) {
 	for n := range c.m.lives.takeUsed() {
 		c.use(n)
 	}
@@ -247,7 +251,10 @@ func (c *Caretaker) plan(x *care) {
 	x.state, x.reason = CareCounting, ""
 	switch {
 	case x.pinned:
-		x.state = CarePinned
+		if x.lifetime.Kind == Owner {
+			c.ownerGone(x) // that is shown
+		}
+		x.state, x.reason = CarePinned, ""
 		if x.lifetime.Kind != TTL {
 			c.forgetUse(x.node, x)
 		}

@@ -54,6 +54,7 @@ func (s *CareSums) count(kind string, bytes int64) {
 
 // Cares answers all regions that have a lifetime other than manual, the next deadline first.
 func (c *Caretaker) Cares() []Care {
+	c.showNew(context.Background())
 	c.mu.Lock()
 	all := make([]Care, 0, len(c.cares))
 	for _, x := range c.cares {
@@ -73,6 +74,17 @@ func (c *Caretaker) Cares() []Care {
 		return cmp.Or(x.Deadline.Compare(y.Deadline), cmp.Compare(x.Path, y.Path))
 	})
 	return all
+}
+
+// showNew sees to it that what is shown next is what was asked for before. It ends nothing, and does not wait for the first
+// look at all that there is.
+func (c *Caretaker) showNew(ctx context.Context) {
+	if c.m.lives.starting.Load() {
+		return
+	}
+	c.looking.Lock()
+	defer c.looking.Unlock()
+	c.lookAtNotes(ctx)
 }
 
 // RunNow ends what only waits for its grace period or for another try.

@@ -97,6 +97,8 @@ func (c *Caretaker) forgetAll(ctx context.Context) {
 
 // leave takes note of what is not yet looked at, and says that this caretaker ended in order.
 func (c *Caretaker) leave() {
+	c.looking.Lock()
+	defer c.looking.Unlock()
 	for n := range c.m.lives.takeUsed() {
 		c.use(n)
 	}

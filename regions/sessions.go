@@ -128,7 +128,10 @@ func (c *Caretaker) reviewSession(n NodeID, gone []WhoOwns) {
 		x.state, x.reason = CareCounting, "somebody ended it"
 		c.schedule(x, now)
 	case s.pinned:
-		x.state = CarePinned
+		if x.owner.known() {
+			c.ownerGone(x) // that is shown
+		}
+		x.state, x.reason = CarePinned, ""
 		c.schedule(x, time.Time{})
 	case x.owner.known() && c.ownerGone(x):
 		x.state, x.reason = CareCounting, fmt.Sprintf("its owner, %s, is gone", x.owner)
@@ -343,6 +346,7 @@ type OpenSession struct {
 
 // Sessions answers all sessions, in the order of their paths.
 func (c *Caretaker) Sessions(ctx context.Context) ([]OpenSession, error) {
+	c.showNew(ctx)
 	c.mu.Lock()
 	var all []OpenSession
 	for _, x := range c.cares {
