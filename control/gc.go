@@ -98,6 +98,9 @@ func (d *directory) choice(line string) (regions.Choice, error) {
 		return regions.Choice{Below: regions.RootNode, Run: run}, err
 	}
 	path, ok := strings.CutPrefix(line, "path=")
+	if ok && path == "" {
+		return regions.Choice{}, fmt.Errorf("no path, and path=/ is the whole mount: %w", regions.Invalid)
+	}
 	if !ok || strings.ContainsAny(path, "\n\x00") {
 		return regions.Choice{}, fmt.Errorf("no such command: %w", regions.Invalid)
 	}

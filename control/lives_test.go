@@ -120,11 +120,17 @@ func TestGC(t *testing.T) {
 	if err := write(t.Context(), fs.Caller{}, []byte("orphans")); err != nil || !h.there("alive") {
 		t.Errorf("orphans: %v", err)
 	}
-	for _, bad := range []string{"", "all", "path", "path=no/such"} {
+	for _, bad := range []string{"", "all", "path", "path=", "path=no/such"} {
 		var r *regions.Refusal
 		if err := write(t.Context(), fs.Caller{}, []byte(bad)); !errors.As(err, &r) || r.Remedy == "" {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+	if !h.there("alive") {
+		t.Error("what was refused ended something")
+	}
+	if err := write(t.Context(), fs.Caller{}, []byte("path=/")); err != nil || h.there("alive") {
+		t.Errorf("path=/: %v", err)
 	}
 	for _, bad := range []string{"gc?", "gc?run", "gc?path", "gc?%zz"} {
 		if _, ok := h.files.Find(bad); ok {

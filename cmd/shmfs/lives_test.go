@@ -53,7 +53,7 @@ func TestFiltersOfTheHelp(t *testing.T) {
 
 func TestCollectCommands(t *testing.T) {
 	for want, o := range map[string]gcOptions{
-		"": {}, "run": {now: true}, "run=7": {run: "7", dry: true}, "runs": {runs: true}, "orphans": {orphans: true, dry: true}, "path=jobs": {below: true, path: "/mnt/jobs"},
+		"": {}, "run": {now: true}, "run=7": {run: "7", dry: true}, "runs": {runs: true}, "orphans": {orphans: true, dry: true}, "path=/jobs": {below: true, path: "/mnt/jobs"},
 	} {
 		if got, err := o.command("jobs"); err != nil || got != want {
 			t.Errorf("%+v: %q (%v), want %q", o, got, err, want)
