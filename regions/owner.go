@@ -188,6 +188,9 @@ func (m *Manager) mayLive(a *Attr, name string, value []byte) error {
 	case name == SessionXattr && (!a.IsDir() || !m.inSessions(a.Node)):
 		return &Refusal{Code: NotPermitted, Reason: name + " is for sessions: directories in one of lifetime session",
 			Remedy: "shmfs set DIRECTORY lifetime=session, and make sessions in it with mkdir"}
+	case name == SessionXattr && s.session.end && !m.IsSession(a.Node):
+		return &Refusal{Code: NotPermitted, Reason: "it is no session any more: what is in it was kept",
+			Remedy: "remove it with rm -r; or make a session of it again: setfattr -n " + SessionXattr + " -v begin DIRECTORY"}
 	case name == SealXattr && !a.IsRegion():
 		return &Refusal{Code: NotPermitted, Reason: name + " is for regions", Remedy: "seal the regions in it"}
 	case name == OwnerXattr && s.owner.directory && a.IsDir():

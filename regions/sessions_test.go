@@ -109,6 +109,9 @@ func TestSessionsAreKept(t *testing.T) {
 		t.Error("it ended")
 	}
 	var refused *regions.Refusal
+	if err := e.Setxattr(s, regions.SessionXattr, []byte("end"), 0); !errors.As(err, &refused) {
+		t.Errorf("the end of what was kept: %v", err)
+	}
 	if err := e.Setxattr(all, regions.SessionXattr, []byte("end"), 0); !errors.As(err, &refused) {
 		t.Errorf("the end of what is no session: %v", err)
 	}
@@ -117,6 +120,8 @@ func TestSessionsAreKept(t *testing.T) {
 			t.Errorf("session=%q: %v", value, err)
 		}
 	}
+	e.says(t, s, regions.SessionXattr, "begin")
+	within(t, "end of what is a session again", func() bool { return !e.there(all, "s") })
 }
 
 func TestHandOver(t *testing.T) {
