@@ -125,7 +125,7 @@ func (l Lifetime) longer(x Lifetime) Lifetime {
 func parseTTL(s string) (time.Duration, error) {
 	ttl, err := parseDuration(s)
 	if err != nil || ttl == 0 {
-		return 0, fmt.Errorf("ttl %q: want a duration such as 30m or 2d", s)
+		return 0, fmt.Errorf("ttl %q: want a duration such as 30m or 2d, of 36500d at most", s)
 	}
 	return ttl, nil
 }
