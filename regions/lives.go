@@ -260,6 +260,12 @@ func (s saying) with(name, value string) (saying, error) {
 	return s, err
 }
 
+// CheckLife refuses a value that an attribute of LifeXattr does not take.
+func CheckLife(name, value string) error {
+	_, err := saying{}.with(name, value)
+	return err
+}
+
 // restoreLife takes what a directory's attributes say, and the configuration where they do not.
 func (m *Manager) restoreLife(dir NodeID) {
 	s := m.readSaying(dir)

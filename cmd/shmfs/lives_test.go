@@ -69,7 +69,9 @@ func TestCollectCommands(t *testing.T) {
 
 func TestLifetimeUsage(t *testing.T) {
 	for _, args := range [][]string{{"set"}, {"set", "/x"}, {"set", "/x", "lifetime"}, {"set", "/x", "size=3"},
-		{"set", "/x", "lifetime=ever"}, {"set", "/x", "labels="}, {"set", "/x", "pin=true", "guard="}, {"gc", "--run", ""}, {"gc", "--run="}, {"events", "--filter", "event=x"}, {"gc", "a", "b"}} {
+		{"set", "/x", "lifetime=ever"}, {"set", "/x", "lifetime=owner", "pin=yes"}, {"set", "/x", "zero=1"}, {"set", "/x", "guard=group"},
+		{"set", "/x", "labels=run"}, {"set", "/x", "labels=a=1,a=2"},
+		{"set", "/x", "labels="}, {"set", "/x", "pin=true", "guard="}, {"gc", "--run", ""}, {"gc", "--run="}, {"events", "--filter", "event=x"}, {"gc", "a", "b"}} {
 		if code, _, stderr := newWorld().run(args...); code != exitUsage || stderr == "" {
 			t.Errorf("%q: code %d, %q", args, code, stderr)
 		}

@@ -60,7 +60,7 @@ func setLife(ctx context.Context, sh *shell, path string, settings []string) err
 		if _, err := regions.ParseOwnerKind(value); key == "owner" && value != inherit && err != nil {
 			return usageError("to hand it to somebody else: shmfs chown", "%v", err)
 		}
-		if _, err := regions.ParseLifetime(value); key == "lifetime" && value != inherit && err != nil {
+		if err := regions.CheckLife(attribute, value); value != inherit && err != nil { // nothing is set if one cannot be
 			return usageError("see shmfs set --help", "%v", err)
 		}
 		all = append(all, setting{attribute, value})
