@@ -58,4 +58,42 @@ func TestGuards(t *testing.T) {
 	if err := errors.Join(move(mine, "a", "c"), remove(server, "c"), remove(other, "b")); err != nil {
 		t.Error(err)
 	}
+	movesDirectories(t, tree, mine, other)
 }
+
+// movesDirectories moves one below a guard, and has it exchanged.
+func movesDirectories(t *testing.T, tree *Tree, mine, other Caller) {
+	t.Helper()
+	if err := second(tree.Make(other, regions.RootNode, "theirs", NewNode{Mode: regions.TypeDir | 0o777})); err != nil {
+		t.Fatal(err)
+	}
+	d, err := tree.Make(mine, regions.RootNode, "mine", NewNode{Mode: regions.TypeDir | 0o777})
+	if err != nil {
+		t.Fatal(err)
+	}
+	move := func(c Caller, from, to string, flags regions.RenameFlags) error {
+		return second(tree.Rename(c, regions.Rename{Dir: regions.RootNode, Name: from, NewDir: regions.RootNode, NewName: to, Flags: flags}))
+	}
+	for what, err := range map[string]error{
+		"moved": move(other, "mine", "gone", 0), "exchanged": move(other, "theirs", "mine", regions.RenameExchange),
+	} {
+		if !errors.Is(err, regions.NotPermitted) {
+			t.Errorf("a directory, %s by another user: %v", what, err)
+		}
+	}
+	if err := move(mine, "mine", "gone", 0); err != nil {
+		t.Errorf("a directory, moved by its owner: %v", err)
+	}
+	root := Caller{UID: 0, PID: 1}
+	if err := tree.Setxattr(root, regions.RootNode, regions.GuardXattr, []byte("off"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Setxattr(root, d.Node, regions.GuardXattr, []byte("user"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := move(other, "gone", "mine", 0); err != nil {
+		t.Errorf("a directory with a guard of its own: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// belowAgain is after how long all below a directory is looked at again, where the server had not what that takes.
-const belowAgain = time.Second
+// lookAgain is after how long a region, or all below a directory, is looked at again, where the server had not what that takes.
+const lookAgain = time.Second
 
 // lookBelow looks at all that is below a directory.
 func (c *Caretaker) lookBelow(ctx context.Context, dir NodeID) {
@@ -21,6 +21,6 @@ func (c *Caretaker) lookBelow(ctx context.Context, dir NodeID) {
 		return nil
 	})
 	if cannotTell(err) {
-		time.AfterFunc(belowAgain, func() { c.m.lives.changedBelow(dir) })
+		time.AfterFunc(lookAgain, func() { c.m.lives.changedBelow(dir) })
 	}
 }

@@ -64,6 +64,45 @@ func TestWhatIsBelowIsLookedAtAgain(t *testing.T) {
 	within(t, "end", func() bool { return !e.there(regions.RootNode, "r") })
 }
 
+// shy is an arena that does not say which attributes regions have, while it is so.
+type shy struct {
+	*mem.Arena
+	is atomic.Bool
+}
+
+func (s *shy) Listxattr(n regions.NodeID) ([]string, error) {
+	if s.is.Load() {
+		return nil, regions.TooManyFiles
+	}
+	return s.Arena.Listxattr(n)
+}
+
+// A region that cannot be asked whether it is pinned does not end, and is asked again.
+func TestPinThatCannotBeRead(t *testing.T) {
+	arena := &shy{Arena: mem.New(mem.Options{Bytes: 1 << 20})}
+	e := newEstateOf(t, arena)
+	ends := e.make(t, regions.RootNode, "ends", regions.TypeDir, 0)
+	e.says(t, ends, regions.LifetimeXattr, "last-user,grace=0")
+	e.says(t, e.make(t, regions.RootNode, "pinned", regions.TypeRegular, 7), regions.PinXattr, "true")
+	e.says(t, e.make(t, regions.RootNode, "free", regions.TypeRegular, 7), regions.PinXattr, "false")
+	e.make(t, regions.RootNode, "plain", regions.TypeRegular, 7)
+	arena.is.Store(true)
+	for _, name := range []string{"pinned", "free", "plain"} {
+		if _, err := e.Rename(regions.Rename{Dir: regions.RootNode, Name: name, NewDir: ends, NewName: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within(t, "end", func() bool { return !e.there(ends, "plain") })
+	if !e.there(ends, "free") {
+		t.Error("one that nobody could ask has ended")
+	}
+	arena.is.Store(false)
+	within(t, "end", func() bool { return !e.there(ends, "free") })
+	if !e.there(ends, "pinned") {
+		t.Error("a pinned one has ended")
+	}
+}
+
 // miserly is an arena that refuses to keep sessions, a number of times.
 type miserly struct {
 	*mem.Arena

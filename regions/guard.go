@@ -90,6 +90,19 @@ func (m *Manager) MayLose(a *Attr, uid, pid uint32, verb string) error {
 		Remedy: "let that user do it, or have the guard taken away: shmfs set PATH guard=off"}
 }
 
+// MayMove refuses that a user moves a directory, with what is in it, away from what guards that.
+func (m *Manager) MayMove(dir *Attr, uid uint32) error {
+	if !m.Guards() || uid == 0 || uid == dir.UID {
+		return nil
+	}
+	m.meetNode(dir.Node)
+	if m.guardIn(m.Parent(dir.Node)) == GuardOff {
+		return nil
+	}
+	return &Refusal{Code: NotPermitted, Reason: fmt.Sprintf("what is in it is guarded: only user %d, who owns it, or root may move it", dir.UID),
+		Remedy: "let that user do it, or have the guard taken away: shmfs set PATH guard=off"}
+}
+
 // WriteProber is an arena that can ask whether anybody but us has a region open or mapped for writing.
 type WriteProber interface {
 	Written(node NodeID) (bool, error)

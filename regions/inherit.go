@@ -1,6 +1,10 @@
 package regions
 
-import "github.com/shmfs/shmfs/regions/accounts"
+import (
+	"time"
+
+	"github.com/shmfs/shmfs/regions/accounts"
+)
 
 // What a directory says holds for what is below it as far as its owner could remove that himself: in directories that are
 // his as well. It ends where somebody else's directory begins, unless the directory is root's, or the configuration says it.
@@ -81,7 +85,11 @@ func (m *Manager) LifetimeOf(node NodeID) (l Lifetime, pinned bool) {
 	}
 	var own saying
 	if !m.books.isPlain(node) {
-		own = m.readSaying(node)
+		var err error
+		if own, err = m.tryReadSaying(node); err != nil { // it may say that it stays: what it does say is looked at later
+			time.AfterFunc(lookAgain, func() { m.lives.named(node, Place{}) })
+			return Lifetime{}, true
+		}
 	}
 	l, pinned = m.lifetimeIn(m.home(node), own)
 	for _, dir := range m.others(node) {

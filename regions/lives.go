@@ -213,22 +213,30 @@ func (l *lives) forget(dir NodeID) {
 
 // readSaying reads what the attributes of a node say. What cannot be read any more holds no longer.
 func (m *Manager) readSaying(n NodeID) saying {
+	s, _ := m.tryReadSaying(n)
+	return s
+}
+
+// tryReadSaying answers an error where there is not what it takes to read them.
+func (m *Manager) tryReadSaying(n NodeID) (saying, error) {
 	var s saying
 	names, err := m.Arena.Listxattr(n)
-	if err != nil {
-		return s
+	if cannotTell(err) {
+		return s, err
 	}
 	for _, name := range names {
 		if !LifeXattr(name) {
 			continue
 		}
-		if v, err := m.Arena.Getxattr(n, name); err == nil {
-			if next, err := s.with(name, string(v)); err == nil {
-				s = next
-			}
+		v, err := m.Arena.Getxattr(n, name)
+		if cannotTell(err) {
+			return s, err
+		}
+		if next, bad := s.with(name, string(v)); err == nil && bad == nil {
+			s = next
 		}
 	}
-	return s
+	return s, nil
 }
 
 // with answers what is said if an attribute says something too.
