@@ -98,5 +98,5 @@ func (t *Tree) mayEnd(c Caller, n regions.NodeID, name string) error {
 		return err
 	}
 	return &regions.Refusal{Code: regions.NotPermitted, Reason: fmt.Sprintf("user %d may not set %s here", c.UID, name),
-		Remedy: "only who owns a region or a directory says when it ends"}
+		Remedy: "have it set by who owns it, or by root"}
 }
