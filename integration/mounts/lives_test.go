@@ -257,7 +257,7 @@ func sorted(text string) string {
 
 // Very many processes with ten regions each end at once: nothing is left of them. (How long that takes: make bench.)
 func TestManyOwnersDieAtOnce(t *testing.T) {
-	const owners, each = 200, 10
+	const owners, each = 1000, 10
 	m := serve(t, "--size=256M")
 	dir := m.setLife(t, "jobs", "lifetime", "owner,grace=0")
 	cmd := maker(t, fmt.Sprintf(`for i in $(seq %d); do ( for j in $(seq %d); do echo > %s/$i-$j; done; exec sleep 600 ) & done
