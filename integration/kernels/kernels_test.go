@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,6 +43,18 @@ func TestPassingTestsAreShownWhenAskedFor(t *testing.T) {
 		if got := strings.Count(out.String(), "\n"); got != want {
 			t.Errorf("verbose %v: %d lines, want %d:\n%s", verbose, got, want, &out)
 		}
+	}
+}
+
+func TestWhatFailedIsToldAgain(t *testing.T) {
+	c := console{out: &bytes.Buffer{}}
+	c.follow(strings.NewReader("=== RUN   TestA\r\n    a_test.go:1: fine\r\n--- PASS: TestA (0.00s)\r\n" +
+		"=== RUN   TestB\r\n=== RUN   TestB/part\r\n    b_test.go:2: bad\r\n    --- FAIL: TestB/part (0.00s)\r\n" +
+		"--- FAIL: TestB (0.00s)\r\nFAIL\r\n--- FAIL: a/room (1s): exit status 1\r\n"))
+	want := []string{"    b_test.go:2: bad", "    --- FAIL: TestB/part (0.00s)", "--- FAIL: TestB (0.00s)", "FAIL",
+		"--- FAIL: a/room (1s): exit status 1"}
+	if !slices.Equal(c.failures, want) {
+		t.Errorf("told again: %q, want %q", c.failures, want)
 	}
 }
 

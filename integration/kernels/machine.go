@@ -24,6 +24,8 @@ type console struct {
 
 	ran, failed int
 	judged      bool
+	current     []string // what the test that runs has printed, from its start on
+	failures    []string // what failed tests have printed
 }
 
 // boot runs a guest to its end.
@@ -61,6 +63,33 @@ func (c *console) boot(ctx context.Context, image, initramfs string) error {
 // passing matches what `go test -v` prints of tests that start and pass.
 var passing = regexp.MustCompile(`^(=== (RUN|PAUSE|CONT|NAME) |\s*--- PASS: Test\S+ \(|\s*--- PASS: Fuzz)`)
 
+// starting and failing match the first and the last line of a test, not those of its parts.
+var (
+	starting = regexp.MustCompile(`^=== RUN   [^/]+$`)
+	failing  = regexp.MustCompile(`^--- FAIL: |^panic: `)
+)
+
+// longest is how many lines of a failed test are told again after all.
+const longest = 60
+
+// collect keeps what failed tests print, to be told again where a reader of a long log looks first: at its end.
+func (c *console) collect(line string) {
+	if starting.MatchString(line) {
+		c.current = c.current[:0]
+	}
+	if passing.MatchString(line) {
+		return
+	}
+	c.current = append(c.current, line)
+	if len(c.current) > longest {
+		c.current = c.current[1:]
+	}
+	if failing.MatchString(line) {
+		c.failures = append(c.failures, c.current...)
+		c.current = c.current[:0]
+	}
+}
+
 // follow reads the serial console until the guest is off. Lines end in CR LF there.
 func (c *console) follow(serial io.Reader) {
 	lines := bufio.NewScanner(serial)
@@ -70,7 +99,11 @@ func (c *console) follow(serial io.Reader) {
 		if ran, failed, ok := plan.ParseVerdict(line); ok {
 			c.ran, c.failed, c.judged = ran, failed, true
 		}
-		if line != "" && (c.verbose || !passing.MatchString(line)) {
+		if line == "" {
+			continue
+		}
+		c.collect(line)
+		if c.verbose || !passing.MatchString(line) {
 			fmt.Fprintf(c.out, "%s %s\n", c.prefix, line)
 		}
 	}

@@ -98,6 +98,7 @@ func suites(packages []string) []suite {
 type verdict struct {
 	series      string
 	ran, failed int
+	failures    []string // what the tests that failed have printed
 	took        time.Duration
 	err         error
 }
@@ -114,7 +115,13 @@ func run(ctx context.Context, o options, out io.Writer) int {
 		return 1
 	}
 	failures := 0
-	for _, v := range runAll(ctx, work, o, &lockedWriter{w: out}) {
+	verdicts := runAll(ctx, work, o, &lockedWriter{w: out})
+	for _, v := range verdicts {
+		for _, line := range v.failures {
+			fmt.Fprintf(out, "failed on %s: %s\n", v.series, line)
+		}
+	}
+	for _, v := range verdicts {
 		if v.err != nil || v.failed > 0 || v.ran == 0 {
 			failures++
 		}
@@ -133,34 +140,31 @@ func runAll(ctx context.Context, work string, o options, out io.Writer) []verdic
 	for i, series := range o.series {
 		guests.Go(func() {
 			start := time.Now()
-			v := verdict{series: series}
-			v.ran, v.failed, v.err = runSeries(ctx, work, o, series, out)
-			v.took = time.Since(start)
-			verdicts[i] = v
+			c := console{prefix: "[" + series + "]", out: out, verbose: o.verbose}
+			err := runSeries(ctx, work, o, series, &c)
+			verdicts[i] = verdict{series, c.ran, c.failed, c.failures, time.Since(start), err}
 		})
 	}
 	guests.Wait()
 	return verdicts
 }
 
-func runSeries(ctx context.Context, work string, o options, series string, out io.Writer) (ran, failed int, err error) {
+func runSeries(ctx context.Context, work string, o options, series string, c *console) error {
 	ctx, cancel := context.WithTimeout(ctx, o.limit)
 	defer cancel()
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	k, err := findKernel(ctx, filepath.Join(cache, "shmfs", "kernels"), series)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	initramfs := filepath.Join(work, "initramfs-"+series)
 	if err := pack(ctx, initramfs, work, k, o); err != nil {
-		return 0, 0, err
+		return err
 	}
-	c := console{prefix: "[" + series + "]", out: out, verbose: o.verbose}
-	err = c.boot(ctx, k.image(), initramfs)
-	return c.ran, c.failed, err
+	return c.boot(ctx, k.image(), initramfs)
 }
 
 // lockedWriter lets several guests print; each of their lines is one Write.
