@@ -67,7 +67,7 @@ func (m *Manager) EndAll(all []Ending) {
 	m.endMu.Lock()
 	defer m.endMu.Unlock()
 	defer m.ender.Done()
-	t := turn{m.ender, time.Now()}
+	t := m.newTurn()
 	held := m.heldOf(all, &t)
 	for i := range all {
 		x := &all[i]
@@ -84,23 +84,36 @@ func (m *Manager) EndAll(all []Ending) {
 type turn struct {
 	ender Ender
 	begun time.Time
+	away  time.Duration // how long the last pause took
 }
 
-const turnTime = 100 * time.Microsecond
+// shortTurn is for clients, who wait for the processor no longer than that; where pauses are long, because others than
+// clients want it, too, a turn lasts half as long as the one before, and no longer than a slice of the scheduler's (Linux
+// kernel/sched/fair.c, sysctl_sched_base_slice).
+const (
+	shortTurn = 100 * time.Microsecond
+	longTurn  = 3 * time.Millisecond
+)
+
+func (m *Manager) newTurn() turn { return turn{ender: m.ender, begun: time.Now()} }
 
 // pass lets others go first if the turn is over.
 func (t *turn) pass() {
-	if time.Since(t.begun) > turnTime {
-		t.ender.Yield()
-		t.begun = time.Now()
+	now := time.Now()
+	if now.Sub(t.begun) <= min(max(t.away/2, shortTurn), longTurn) {
+		return
 	}
+	t.ender.Yield()
+	t.begun = time.Now()
+	t.away = t.begun.Sub(now)
 }
 
 // letGo does of the ends of regions what can be done before: it lets go of those that nobody has.
 func (m *Manager) letGo(all []Ending) {
 	m.endMu.Lock()
 	defer m.endMu.Unlock()
-	m.heldOf(all, &turn{m.ender, time.Now()})
+	t := m.newTurn()
+	m.heldOf(all, &t)
 }
 
 // heldOf asks who has regions: first what costs the least, because the kernel makes requests of what it drops, and others
