@@ -191,8 +191,14 @@ func (m *Manager) mayLive(a *Attr, name string, value []byte) error {
 	case name == SessionXattr && s.session.end && !m.IsSession(a.Node):
 		return &Refusal{Code: NotPermitted, Reason: "it is no session any more: what is in it was kept",
 			Remedy: "remove it with rm -r; or make a session of it again: setfattr -n " + SessionXattr + " -v begin DIRECTORY"}
+	case name == LifetimeXattr && s.lifetime.Kind == Session && a.IsRegion():
+		return &Refusal{Code: NotPermitted, Reason: "a lifetime of session is for directories: each directory in it is a session",
+			Remedy: "shmfs set DIRECTORY lifetime=session, and make the region in a directory of that"}
 	case name == SealXattr && !a.IsRegion():
 		return &Refusal{Code: NotPermitted, Reason: name + " is for regions", Remedy: "seal the regions in it"}
+	case name == SealXattr && s.sealed && a.Source != NoNode:
+		return &Refusal{Code: NotPermitted, Reason: "it is a read-only share: nobody writes to it by this name",
+			Remedy: "seal the region that it shares: .ctl/shares names it"}
 	case name == OwnerXattr && s.owner.directory && a.IsDir():
 		return &Refusal{Code: Invalid, Reason: "a directory is handed to a process", Remedy: "write the number of one"}
 	case name == OwnerXattr && !s.owner.directory && !s.owner.hasKind && !m.alive(s.owner.to):

@@ -93,7 +93,10 @@ func (o gcOptions) do(ctx context.Context, sh *shell) error {
 	case command == "":
 		return o.show(ctx, sh, at)
 	case !o.dry:
-		_, err := ask(ctx, at.Mountpoint, func() (struct{}, error) { return struct{}{}, at.Collect(command) })
+		none, err := ask(ctx, at.Mountpoint, func() (bool, error) { return o.run != "" && at.nothingOf(command), at.Collect(command) })
+		if err == nil && none {
+			fmt.Fprintf(sh.err, "nothing on %s has the label %s, or it is in use\n", printable(at.Mountpoint), printable(command))
+		}
 		return err
 	}
 	paths, err := ask(ctx, at.Mountpoint, func() ([]string, error) { return at.WouldCollect(command) })
@@ -104,6 +107,12 @@ func (o gcOptions) do(ctx context.Context, sh *shell) error {
 		fmt.Fprintln(sh.out, printable(p))
 	}
 	return err
+}
+
+// nothingOf reports whether it is known that a command ends nothing.
+func (a asked) nothingOf(command string) bool {
+	paths, err := a.WouldCollect(command)
+	return err == nil && len(paths) == 0
 }
 
 // wouldEnd is what --dry-run prints as JSON: an object a path.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -24,7 +25,7 @@ func showCommand(sh *shell) *cli.Command {
 ordinary user sees his own only. Of a region that is not there any more it tells how it ended, as long as that is
 remembered.`,
 			"shmfs show /mnt/shm/frames", "shmfs show /mnt/shm/frames --json"),
-		Flags: []cli.Flag{jsonFlag(&o.json, "one object, as in .ctl/regions.json, with mount_point, labels, events and holders; of what ended, as in .ctl/history")},
+		Flags: []cli.Flag{jsonFlag(&o.json, "one object, as in .ctl/regions.json, with mount_point, labels, life (as in .ctl/gc; null for none), share_of, sealed, events and holders; of what ended, as in .ctl/history")},
 		Action: func(c *cli.Context) error {
 			if err := exactlyOne(c, "the path of a region"); err != nil {
 				return err
@@ -45,7 +46,11 @@ type shown struct {
 	MountPoint string `json:"mount_point"`
 	control.Region
 	Labels  string   `json:"labels"` // run=7,worker=3
+	ShareOf string   `json:"share_of,omitempty"`
+	Sealed  bool     `json:"sealed"`
 	Holders []holder `json:"holders"`
+	// Life is as in `.ctl/gc`; nil if only somebody who removes it ends it.
+	Life *control.Care `json:"life"`
 	// Events are the last ones that are kept.
 	Events []control.Told `json:"events"`
 }
@@ -72,7 +77,11 @@ func (o showOptions) look(sh *shell, at asked) (shown, error) {
 	if x.Region, err = at.region(); err != nil {
 		return x, err
 	}
-	x.Labels = getAttribute(filepath.Join(at.Mountpoint, at.path), regions.LabelsXattr)
+	full := filepath.Join(at.Mountpoint, at.path)
+	x.Labels = getAttribute(full, regions.LabelsXattr)
+	x.Sealed = getAttribute(full, regions.SealXattr) == "true"
+	x.ShareOf = at.shareOf(x.Path)
+	x.Life = at.lifeOf(&x.Region)
 	x.Events = at.eventsOf(x.Node)
 	all, err := sh.finder.holders(at.Mountpoint)
 	if err != nil {
@@ -80,6 +89,39 @@ func (o showOptions) look(sh *shell, at asked) (shown, error) {
 	}
 	x.Holders = append(x.Holders, holdersOf(all, at.path, x.Inode)...)
 	return x, nil
+}
+
+// lifeOf answers when a region, or the session that it is in, ends by itself, and why; nil if neither does, or if that cannot
+// be read.
+func (a asked) lifeOf(r *control.Region) *control.Care {
+	all, err := a.Cares()
+	if err != nil {
+		return nil
+	}
+	var session *control.Care
+	for i, x := range all {
+		switch {
+		case x.Node == r.Node:
+			return &all[i]
+		case strings.HasPrefix(x.Lifetime, "session") && strings.HasPrefix(r.Path, x.Path+"/"):
+			session = &all[i]
+		}
+	}
+	return session
+}
+
+// shareOf answers of which region a path is a read-only name; "" for none.
+func (a asked) shareOf(path string) string {
+	all, err := a.Shares()
+	if err != nil {
+		return ""
+	}
+	for _, x := range all {
+		if x.Path == path {
+			return x.Source
+		}
+	}
+	return ""
 }
 
 // region finds the region by its path, or else by being the same file as one of several names: only one of them is
@@ -128,6 +170,13 @@ func (sh *shell) describeRegion(x shown) error {
 	line("names", "%d", x.Links)
 	line("labels", "%s", orDash(printable(x.Labels)))
 	line("belongs to", "%s", belongsTo(&x.Region))
+	line("lifetime", "%s", sh.lifeLine(&x.Region, x.Life))
+	if x.ShareOf != "" {
+		line("share of", "%s (read-only)", printable(x.ShareOf))
+	}
+	if x.Sealed {
+		line("sealed", "yes: nobody may write to it")
+	}
 	line("created", "%s, by %s", sh.moment(x.Created), creator(x.Region, o))
 	line("last used", "%s", sh.moment(x.LastUsed))
 	line("in use", "%s, %s, %d of them for writing", yesNo(x.InUse), count(x.Opens, "descriptor"), x.Writers)
@@ -164,6 +213,25 @@ func belongsTo(r *control.Region) string {
 		return "-"
 	}
 	return r.OwnerKind + " " + printable(r.Owner)
+}
+
+// lifeLine tells a lifetime and how far it has come.
+func (sh *shell) lifeLine(r *control.Region, x *control.Care) string {
+	if x == nil {
+		return "manual: until somebody removes it"
+	}
+	text := x.Lifetime
+	if x.Node != r.Node {
+		text += " of " + printable(x.Path)
+	}
+	text += ": " + strings.ReplaceAll(x.State, "_", " ")
+	if !x.Deadline.IsZero() {
+		text += ", ends " + sh.deadline(x.Deadline)
+	}
+	if x.Reason != "" {
+		text += " (" + printable(x.Reason) + ")"
+	}
+	return text
 }
 
 // moment is a time with how long it is ago.
