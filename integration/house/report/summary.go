@@ -26,6 +26,7 @@ type summary struct {
 	outputs map[string][]string // by package and test; dropped when the test passes
 	lines   []string            // go test's own line for each package
 	skips   []skip
+	again   []string // what tests that failed have printed, to be told at the end, where a reader of a long log looks first
 
 	passed, failed int
 	blamed         map[string]bool // packages of which a test failed
@@ -78,7 +79,7 @@ func (s *summary) test(e event) {
 	case "fail":
 		s.failed++
 		s.blamed[e.Package] = true
-		fmt.Fprint(s.out, strings.Join(s.outputs[key], ""))
+		s.tell(s.outputs[key])
 	case "skip":
 		s.skips = append(s.skips, skip{e.Package, e.Test, reason(s.outputs[key])})
 	default:
@@ -112,11 +113,20 @@ func (s *summary) failPackage(pkg string) {
 		s.failed++ // no test of it failed, but the package did: a build, a panic, TestMain
 	}
 	for _, key := range s.unfinished(pkg) {
-		fmt.Fprint(s.out, strings.Join(s.outputs[key], ""))
+		s.tell(s.outputs[key])
 		delete(s.outputs, key)
 	}
-	fmt.Fprint(s.out, strings.Join(s.outputs[pkg], ""))
+	s.tell(s.outputs[pkg])
 	delete(s.outputs, pkg)
+}
+
+// longest is how many lines of what failed are told again.
+const longest = 40
+
+// tell prints what failed, now and its end once more after all.
+func (s *summary) tell(output []string) {
+	fmt.Fprint(s.out, strings.Join(output, ""))
+	s.again = append(s.again, output[max(0, len(output)-longest):]...)
 }
 
 func (s *summary) unfinished(pkg string) []string {
@@ -141,6 +151,9 @@ func (s *summary) close() {
 	fmt.Fprintln(s.out)
 	for _, line := range s.lines {
 		fmt.Fprintln(s.out, line)
+	}
+	if len(s.again) > 0 {
+		fmt.Fprintf(s.out, "\nfailed, the end of each:\n%s\n", strings.Join(s.again, ""))
 	}
 	fmt.Fprintf(s.out, "%d passed, %d failed, %d skipped\n", s.passed, s.failed, len(s.skips))
 }
