@@ -88,7 +88,7 @@ type turn struct {
 }
 
 // shortTurn is for clients, who wait for the processor no longer than that; where pauses are long, because others than
-// clients want it, too, a turn lasts half as long as the one before, and no longer than a slice of the scheduler's (Linux
+// clients want it, too, a turn lasts half as long as the last pause, and no longer than a slice of the scheduler's (Linux
 // kernel/sched/fair.c, sysctl_sched_base_slice).
 const (
 	shortTurn = 100 * time.Microsecond

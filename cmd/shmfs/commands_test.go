@@ -126,6 +126,31 @@ func TestShow(t *testing.T) {
 	}
 }
 
+func TestShowTellsTheNearestSession(t *testing.T) {
+	dir := fakeMount(t, policy.Default())
+	w := newWorld()
+	line := func(path, node string) string {
+		return "path=" + path + " node=" + node + ` lifetime="session,ttl=1h0m0s" state=in_use owner_pid=0 owner_kind="" owner="" ` +
+			`owner_gone=false deadline=- tries=0 reason=""` + "\n"
+	}
+	gc := filepath.Join(dir, ".ctl/gc")
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(gc, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(line("jobs/7", "0.8") + line("jobs", "0.9") + line("jobs/70", "0.10"))
+	_, out, stderr := w.run("show", filepath.Join(dir, "jobs/other"))
+	contains(t, out+stderr, "lifetime     session,ttl=1h0m0s of jobs/7: in use\n")
+	_, out, stderr = w.run("show", filepath.Join(dir, "big"))
+	contains(t, out+stderr, "lifetime     manual: until somebody removes it\n")
+	put("what is this\n")
+	if code, out, _ := w.run("show", filepath.Join(dir, "big")); code != exitFailed || strings.Contains(out, "manual") {
+		t.Errorf("where lifetimes cannot be read: code %d, %s", code, out)
+	}
+}
+
 func TestShowOfOtherThings(t *testing.T) {
 	dir := fakeMount(t, policy.Default())
 	w := newWorld()

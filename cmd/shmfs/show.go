@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -81,7 +82,9 @@ func (o showOptions) look(sh *shell, at asked) (shown, error) {
 	x.Labels = getAttribute(full, regions.LabelsXattr)
 	x.Sealed = getAttribute(full, regions.SealXattr) == "true"
 	x.ShareOf = at.shareOf(x.Path)
-	x.Life = at.lifeOf(&x.Region)
+	if x.Life, err = at.lifeOf(&x.Region); err != nil {
+		return x, err
+	}
 	x.Events = at.eventsOf(x.Node)
 	all, err := sh.finder.holders(at.Mountpoint)
 	if err != nil {
@@ -91,23 +94,23 @@ func (o showOptions) look(sh *shell, at asked) (shown, error) {
 	return x, nil
 }
 
-// lifeOf answers when a region, or the session that it is in, ends by itself, and why; nil if neither does, or if that cannot
-// be read.
-func (a asked) lifeOf(r *control.Region) *control.Care {
+// lifeOf answers when a region, or the nearest session that it is in, ends by itself, and why; nil if neither does.
+func (a asked) lifeOf(r *control.Region) (*control.Care, error) {
 	all, err := a.Cares()
-	if err != nil {
-		return nil
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil // of a release that knows of no lifetimes
 	}
 	var session *control.Care
 	for i, x := range all {
 		switch {
 		case x.Node == r.Node:
-			return &all[i]
-		case strings.HasPrefix(x.Lifetime, "session") && strings.HasPrefix(r.Path, x.Path+"/"):
+			return &all[i], nil
+		case strings.HasPrefix(x.Lifetime, "session") && strings.HasPrefix(r.Path, x.Path+"/") &&
+			(session == nil || len(x.Path) > len(session.Path)):
 			session = &all[i]
 		}
 	}
-	return session
+	return session, err
 }
 
 // shareOf answers of which region a path is a read-only name; "" for none.
