@@ -123,11 +123,17 @@ func TestRenamesAndGrowersAtTheLimit(t *testing.T) {
 	m := serve(t, "--size=64M", "--huge=never")
 	dir := m.mkdir(t, "full")
 	m.tell(t, "limits", fmt.Sprintf("directory full bytes=%d", limit))
-	var all sync.WaitGroup
+	pair := func(g int) (inside, outside string) {
+		return filepath.Join(dir, fmt.Sprint("x", g)), filepath.Join(m.dir, fmt.Sprint("y", g))
+	}
 	for g := range 2 {
-		inside, outside := filepath.Join(dir, fmt.Sprint("x", g)), filepath.Join(m.dir, fmt.Sprint("y", g))
+		inside, outside := pair(g)
 		wantErrno(t, "in the directory", growTo(inside, limit/4), 0)
 		wantErrno(t, "outside", growTo(outside, limit/4), 0)
+	}
+	var all sync.WaitGroup
+	for g := range 2 {
+		inside, outside := pair(g)
 		all.Go(func() {
 			for i := range rounds {
 				wantErrno(t, "exchange", exchange(outside, inside), 0)
@@ -150,7 +156,8 @@ func TestRenamesAndGrowersAtTheLimit(t *testing.T) {
 		t.Errorf("the directory held %d bytes at most, and may hold %d", got, limit)
 	}
 	for g := range 2 {
-		if err := touch(filepath.Join(dir, fmt.Sprint("x", g)), limit/4); err != nil {
+		inside, _ := pair(g)
+		if err := touch(inside, limit/4); err != nil {
 			t.Error(err)
 		}
 	}
