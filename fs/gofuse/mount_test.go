@@ -226,10 +226,7 @@ func serverDescriptors(t *testing.T) int {
 		t.Fatal(err)
 	}
 	for _, c := range children {
-		b, err := os.ReadFile(c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b, _ := os.ReadFile(c) // empty if the thread has ended meanwhile
 		for _, pid := range strings.Fields(string(b)) {
 			fds, err := os.ReadDir("/proc/" + pid + "/fd")
 			if err == nil {

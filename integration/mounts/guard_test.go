@@ -117,6 +117,7 @@ func TestSeals(t *testing.T) {
 	if err := unix.Munmap(mem); err != nil {
 		t.Fatal(err)
 	}
+	m.allClosed(t)
 	reader, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)

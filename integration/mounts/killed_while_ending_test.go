@@ -217,14 +217,18 @@ func TestOpenedWhileEnding(t *testing.T) {
 	path := filepath.Join(dir, "r")
 	const ends = 10
 	ended, last := -1, uint64(0)
+	pause := 20 * time.Millisecond // twice as long as it takes, and as much longer as this machine is slower
 	for end := time.Now().Add(patience); ended < ends; {
-		ino, err := openWhileEnding(path)
+		ino, err := openWhileEnding(path, pause)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if ino != last {
 			ended++
 			last = ino
+			pause -= pause / 8
+		} else {
+			pause += pause / 16
 		}
 		if time.Now().After(end) {
 			t.Fatalf("it ended %d times only", ended)
@@ -232,8 +236,8 @@ func TestOpenedWhileEnding(t *testing.T) {
 	}
 }
 
-// openWhileEnding uses a region, a new one if there is none, and answers its number.
-func openWhileEnding(path string) (uint64, error) {
+// openWhileEnding uses a region, a new one if there is none, and once more within a pause. It answers its number.
+func openWhileEnding(path string, pause time.Duration) (uint64, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return 0, err
@@ -250,7 +254,7 @@ func openWhileEnding(path string) (uint64, error) {
 		return 0, fmt.Errorf("the name is of node %d, what is open of %d", named.Ino, st.Ino)
 	}
 	f.Close()
-	time.Sleep(rand.N(20 * time.Millisecond)) // it ends half that after it was closed
+	time.Sleep(rand.N(pause))
 	again, err := os.Open(path)
 	if err == nil {
 		err = again.Close()

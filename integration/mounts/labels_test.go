@@ -34,6 +34,7 @@ func TestLabelsAndRuns(t *testing.T) {
 	}
 	first := maker(t, run("1", "a"))
 	second := maker(t, run("2", "b"))
+	m.allClosed(t)
 	if got := labelsOf(t, path("a")); got != "run=1,worker=3" {
 		t.Errorf("labelled %q", got)
 	}

@@ -220,6 +220,7 @@ func TestCollect(t *testing.T) {
 	}
 	killGroup(cmd)
 	newFile(t, filepath.Join(d, "mine"))
+	m.allClosed(t)
 	r := shmfs(t, "gc", m.dir, "--orphans", "--dry-run")
 	if want := "d/orphan\ne/orphan\n"; r.code != exitOK || sorted(r.stdout) != want {
 		t.Errorf("would end %q (%+v), want %q", sorted(r.stdout), r, want)

@@ -187,6 +187,13 @@ func (m *mount) waitFor(t *testing.T, what string, is func() bool) {
 	}
 }
 
+// allClosed waits until the server has heard of every close(2): the kernel tells it a moment later, and keeps nobody waiting
+// for that. Until then a region is in use.
+func (m *mount) allClosed(t *testing.T) {
+	t.Helper()
+	m.waitFor(t, "the last closes", func() bool { return m.number(t, "open_descriptors") == 0 })
+}
+
 // finish ends a mount that is still there, as an operator would, and looks at what is left.
 func (m *mount) finish(t *testing.T) {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -39,8 +40,8 @@ type manager struct {
 // said is a line that was received.
 type said struct {
 	line string
-	at   time.Time
-	pid  int // of who sent it
+	at   time.Time // when it was sent, however late this process came to hear it
+	pid  int       // of who sent it
 }
 
 type kept struct {
@@ -61,8 +62,10 @@ func manage(t *testing.T) *manager {
 	if err := unix.Bind(m.fd, &unix.SockaddrUnix{Name: m.socket}); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.SetsockoptInt(m.fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
-		t.Fatal(err)
+	for _, option := range []int{unix.SO_PASSCRED, unix.SO_TIMESTAMPNS} {
+		if err := unix.SetsockoptInt(m.fd, unix.SOL_SOCKET, option, 1); err != nil {
+			t.Fatal(err)
+		}
 	}
 	quick := unix.NsecToTimeval(int64(50 * time.Millisecond))
 	if err := unix.SetsockoptTimeval(m.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &quick); err != nil {
@@ -224,6 +227,7 @@ func (m *manager) listen(end <-chan struct{}) {
 func (m *manager) take(lines []string, control []byte) {
 	var fds []int
 	var pid int
+	at := time.Now()
 	messages, _ := unix.ParseSocketControlMessage(control)
 	for i := range messages {
 		if more, err := unix.ParseUnixRights(&messages[i]); err == nil {
@@ -232,12 +236,16 @@ func (m *manager) take(lines []string, control []byte) {
 		if who, err := unix.ParseUnixCredentials(&messages[i]); err == nil {
 			pid = int(who.Pid)
 		}
+		if h := messages[i].Header; h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS {
+			sent := (*unix.Timespec)(unsafe.Pointer(&messages[i].Data[0]))
+			at = time.Unix(sent.Unix())
+		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	name := ""
 	for _, line := range lines {
-		m.said = append(m.said, said{line, time.Now(), pid})
+		m.said = append(m.said, said{line, at, pid})
 		if n, ok := strings.CutPrefix(line, "FDNAME="); ok {
 			name = n
 		}

@@ -258,6 +258,7 @@ func TestWritesPastTheEnd(t *testing.T) {
 		if err := errors.Join(os.RemoveAll(d), os.RemoveAll(filepath.Join(m.dir, "other"))); err != nil {
 			t.Fatal(err)
 		}
+		m.waitFor(t, "room for the next way", func() bool { return m.number(t, "promised_bytes") == 0 })
 	}
 	d := m.mkdir(t, "limited")
 	m.tell(t, "limits", "directory limited bytes=1M")

@@ -20,6 +20,7 @@ func TestShowTellsTheLife(t *testing.T) {
 	owner := maker(t, "echo > "+m.setLife(t, "owner", "lifetime", "owner,grace=1h")+"/r")
 	m.setLife(t, "all", "lifetime", "session,ttl=1h")
 	newFile(t, m.setLife(t, "all/s/d", "zero", "false")+"/r")
+	m.allClosed(t)
 	for _, args := range [][]string{{"share", "--read-only", path("plain"), path("share")}, {"seal", path("plain")},
 		{"set", path("hour/pinned"), "pin=true"}} {
 		if r := shmfs(t, args...); r.code != exitOK {
@@ -34,12 +35,12 @@ func TestShowTellsTheLife(t *testing.T) {
 	shows("plain", "lifetime     manual: until somebody removes it")
 	shows("plain", "sealed       yes: nobody may write to it")
 	shows("share", `share of     plain \(read-only\)`)
-	shows("hour/r", `lifetime     ttl=1h0m0s: counting, ends in (1h0m0s|59m.*s)`)
+	shows("hour/r", `lifetime     ttl=1h0m0s: counting, ends in (1h0m0s|5\dm.*s)`)
 	shows("hour/pinned", "lifetime     ttl=1h0m0s: pinned")
 	shows("owner/r", "lifetime     owner,grace=1h0m0s: owner alive")
-	shows("all/s/d/r", `lifetime     session,ttl=1h0m0s of all/s: counting, ends in (1h0m0s|59m.*s)`)
+	shows("all/s/d/r", `lifetime     session,ttl=1h0m0s of all/s: counting, ends in (1h0m0s|5\dm.*s)`)
 	killGroup(owner)
-	shows("owner/r", `lifetime     owner,grace=1h0m0s: counting, ends in (1h0m0s|59m.*s)`)
+	shows("owner/r", `lifetime     owner,grace=1h0m0s: counting, ends in (1h0m0s|5\dm.*s)`)
 	if r := shmfs(t, "show", path("all/s/d/r"), "--json"); !strings.Contains(r.stdout, `"sealed":false,`) ||
 		!strings.Contains(r.stdout, `"life":{"path":"all/s",`) {
 		t.Errorf("as JSON: %+v", r)

@@ -51,6 +51,7 @@ func TestThrottle(t *testing.T) {
 		if err := unix.Unlink(path); err != nil {
 			t.Fatal(err)
 		}
+		m.waitFor(t, "room for the next way", func() bool { return m.usage(t, "directory", "job", "promised") == 0 })
 	}
 	for _, line := range []string{"mount throttle=90%", "user 1 throttle=90%", "directory job throttle=100%"} {
 		if err := m.try("limits", line); err == nil {

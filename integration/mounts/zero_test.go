@@ -79,6 +79,7 @@ func TestZeroingAtTheEnd(t *testing.T) {
 			}
 		}},
 		{"ended", func(path string) {
+			m.allClosed(t)
 			if r := shmfs(t, "gc", "--below", path); r.code != exitOK {
 				t.Fatalf("gc: %+v", r)
 			}
