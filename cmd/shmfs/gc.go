@@ -76,7 +76,7 @@ func (o gcOptions) command(path string) (string, error) {
 	case o.below && o.path == "":
 		return "", usageError("see shmfs gc --help", "--below needs a path")
 	case o.below:
-		return "path=/" + path, nil
+		return control.CollectBelow("/" + path), nil
 	}
 	return "", nil
 }
