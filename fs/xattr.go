@@ -2,7 +2,6 @@ package fs
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/shmfs/shmfs/regions"
 )
@@ -28,8 +27,10 @@ func (t *Tree) Setxattr(c Caller, n regions.NodeID, name string, value []byte, f
 	case own:
 		return t.arena.SetOwnLimit(n, c.UID, append([]byte{}, value...), flags)
 	}
-	if name == regions.OwnerXattr && string(value) == "self" {
-		value = strconv.AppendUint(nil, uint64(t.processOf(c.PID)), 10)
+	if name == regions.OwnerXattr {
+		if value, err = t.ownerOf(c, value); err != nil {
+			return err
+		}
 	}
 	return t.arena.Setxattr(n, name, value, flags)
 }
