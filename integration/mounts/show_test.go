@@ -3,6 +3,7 @@
 package mounts
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -34,6 +35,18 @@ func TestShowTellsTheLife(t *testing.T) {
 	shows("plain", "lifetime     manual: until somebody removes it")
 	shows("plain", "sealed       yes: nobody may write to it")
 	shows("share", `share of     plain \(read-only\)`)
+	if err := os.Link(path("share"), path("hour/another name")); err != nil {
+		t.Fatal(err)
+	}
+	shows("share", `share of     plain \(read-only\)`)
+	shows("hour/another name", `share of     plain \(read-only\)`)
+	if err := os.Remove(path("plain")); err != nil {
+		t.Fatal(err)
+	}
+	shows("share", `share of     a region that has no name any more`)
+	if r := shmfs(t, "show", path("share"), "--json"); !strings.Contains(r.stdout, `"share_of":"",`) {
+		t.Errorf("as JSON: %+v", r)
+	}
 	shows("hour/r", `lifetime     ttl=1h0m0s: counting, ends in (1h0m0s|59m.*s)`)
 	shows("hour/pinned", "lifetime     ttl=1h0m0s: pinned")
 	shows("owner/r", "lifetime     owner,grace=1h0m0s: owner alive")
