@@ -18,7 +18,7 @@ func (t *Tree) Getxattr(n regions.NodeID, name string) ([]byte, error) {
 // set them who may.
 func (t *Tree) Setxattr(c Caller, n regions.NodeID, name string, value []byte, flags regions.XattrFlags) error {
 	if n.Virtual() {
-		return regions.NotSupported
+		return noneOfControl(name)
 	}
 	own, err := t.maySet(c, n, name, value)
 	switch {
@@ -38,7 +38,7 @@ func (t *Tree) Setxattr(c Caller, n regions.NodeID, name string, value []byte, f
 // Removexattr removes an extended attribute: NoData if it is not set.
 func (t *Tree) Removexattr(c Caller, n regions.NodeID, name string) error {
 	if n.Virtual() {
-		return regions.NotSupported
+		return noneOfControl(name)
 	}
 	own, err := t.maySet(c, n, name, nil)
 	switch {
@@ -48,6 +48,15 @@ func (t *Tree) Removexattr(c Caller, n regions.NodeID, name string) error {
 		return t.arena.SetOwnLimit(n, c.UID, nil, 0)
 	}
 	return t.arena.Removexattr(n, name)
+}
+
+// noneOfControl refuses an attribute of a control file. Of those that say something of regions a person may have meant another path.
+func noneOfControl(name string) error {
+	if !regions.LifeXattr(name) && !regions.SettingXattr(name) {
+		return regions.NotSupported
+	}
+	return &regions.Refusal{Code: regions.NotSupported, Reason: "control files and their directory have no " + name,
+		Remedy: "set it on a region or a directory of the mount"}
 }
 
 // Listxattr lists the names of extended attributes. It lists those of the trusted namespace to everybody: a front end

@@ -99,7 +99,11 @@ func (o gcOptions) do(ctx context.Context, sh *shell) error {
 		}
 		return err
 	}
-	paths, err := ask(ctx, at.Mountpoint, func() ([]string, error) { return at.WouldCollect(command) })
+	about := at.Mountpoint
+	if o.below {
+		about = o.path
+	}
+	paths, err := ask(ctx, about, func() ([]string, error) { return at.WouldCollect(command) })
 	if err == nil && o.json {
 		return sh.printJSON(wouldEnd(paths))
 	}

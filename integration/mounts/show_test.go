@@ -77,6 +77,13 @@ func TestNothingIsDoneInSilence(t *testing.T) {
 	if r := shmfs(t, "set", region, "lifetime=session"); r.code == exitOK || !strings.Contains(r.stderr, "is for directories") {
 		t.Errorf("a region with the lifetime of a session: %+v", r)
 	}
+	ctl := filepath.Join(m.dir, ".ctl")
+	if r := shmfs(t, "set", ctl, "pin=true"); r.code == exitOK || !strings.Contains(r.stderr, "set it on a region or a directory") {
+		t.Errorf("a setting of control files: %+v", r)
+	}
+	if r := shmfs(t, "gc", "--below", ctl, "--dry-run"); r.code == exitOK || !strings.Contains(r.stderr, "there is no "+ctl) {
+		t.Errorf("what would end of control files: %+v", r)
+	}
 	if r := shmfs(t, "gc", m.dir, "--run", "999"); r.code != exitOK || !strings.Contains(r.stderr, "nothing on "+m.dir) {
 		t.Errorf("a run that nobody has: %+v", r)
 	}
