@@ -82,6 +82,10 @@ func (f gcFile) Write(ctx context.Context, _ fs.Caller, command []byte) error {
 			"would end: cat '.ctl/gc?orphans'", Err: err}
 }
 
+// CollectBelow answers the command that ends all regions at or below a path, whatever it is called: what stands at the end
+// of a line without quotes, such as a space, is not part of a path.
+func CollectBelow(path string) string { return "path=" + word(path) }
+
 // choice reads all of these but "run".
 func (d *directory) choice(line string) (regions.Choice, error) {
 	switch line {
@@ -98,11 +102,18 @@ func (d *directory) choice(line string) (regions.Choice, error) {
 		return regions.Choice{Below: regions.RootNode, Run: run}, err
 	}
 	path, ok := strings.CutPrefix(line, "path=")
-	if ok && path == "" {
-		return regions.Choice{}, fmt.Errorf("no path, and path=/ is the whole mount: %w", regions.Invalid)
-	}
 	if !ok || strings.ContainsAny(path, "\n\x00") {
 		return regions.Choice{}, fmt.Errorf("no such command: %w", regions.Invalid)
+	}
+	if strings.HasPrefix(path, `"`) {
+		word, rest, err := cutWord(path)
+		if err != nil || rest != "" {
+			return regions.Choice{}, fmt.Errorf("want one path in double quotes: %w", regions.Invalid)
+		}
+		path = word
+	}
+	if path == "" {
+		return regions.Choice{}, fmt.Errorf("no path, and path=/ is the whole mount: %w", regions.Invalid)
 	}
 	a, err := find(d.sources.Tree().Arena(), strings.Trim(path, "/"))
 	return regions.Choice{Below: a.Node}, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,32 @@ func TestGC(t *testing.T) {
 	}
 	if _, err := ReadCares(strings.NewReader("path=x deadline=never\n")); err == nil {
 		t.Error("a line that is none is read")
+	}
+}
+
+// What ends is what was named, also where another region is called almost the same.
+func TestCollectBelowStrangeNames(t *testing.T) {
+	h := newHousehold(t)
+	n, _ := h.files.Find("gc")
+	write := n.File.(fs.VirtualWriter).Write
+	for _, name := range []string{"x ", " x", "x\n", "x\ny", `"x"`, `x\`, "\xff"} {
+		h.make(t, "x", 7)
+		h.make(t, name, 7)
+		command := CollectBelow("/" + name)
+		if got, want := h.read(t, "gc?"+url.QueryEscape(command)), "path="+word(name)+"\n"; got != want {
+			t.Errorf("%q: would end %q, want %q", name, got, want)
+		}
+		if err := write(t.Context(), fs.Caller{}, []byte(command+"\n")); err != nil || h.there(name) || !h.there("x") {
+			t.Errorf("%q: %v, it is there: %t, x is: %t", name, err, h.there(name), h.there("x"))
+		}
+		h.Remove(regions.RootNode, "x", false)
+	}
+	h.make(t, "x", 7)
+	for _, bad := range []string{`path="x`, `path="x" y`, `path=""`} {
+		var r *regions.Refusal
+		if err := write(t.Context(), fs.Caller{}, []byte(bad)); !errors.As(err, &r) || r.Remedy == "" || !h.there("x") {
+			t.Errorf("%s: %v", bad, err)
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ func (f sharesFile) Snapshot(ctx context.Context) ([]byte, error) {
 			source = ""
 		}
 		p.add("path", it.Path)
+		p.add("node", it.Attr.Node.String())
 		p.add("source", source)
 		p.add("access", "read-only")
 		p.end()
@@ -86,6 +87,7 @@ func (f sharesFile) share(line string) error {
 // Share is a line of `shares`.
 type Share struct {
 	Path   string `json:"path"`
+	Node   string `json:"node"`
 	Source string `json:"source"` // "" if the region is gone
 	Access string `json:"access"`
 }
@@ -93,6 +95,6 @@ type Share struct {
 // ReadShares reads `shares`.
 func ReadShares(r io.Reader) ([]Share, error) {
 	return readPairs(r, func(p map[string]string) (Share, error) {
-		return Share{Path: p["path"], Source: p["source"], Access: p["access"]}, nil
+		return Share{Path: p["path"], Node: p["node"], Source: p["source"], Access: p["access"]}, nil
 	})
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -15,12 +16,13 @@ func TestShares(t *testing.T) {
 	share.Attr.Source, orphan.Attr.Source = source.Attr.Node, regions.MakeNodeID(7, 99)
 	s := newStage(t, source, share, orphan)
 	got := s.read(t, "shares")
-	want := "path=\"a b/frames\" source=\"\" access=read-only\npath=orphan source=\"\" access=read-only\n"
+	want := fmt.Sprintf("path=\"a b/frames\" node=%s source=\"\" access=read-only\npath=orphan node=%s source=\"\" access=read-only\n",
+		share.Attr.Node, orphan.Attr.Node)
 	if got != want { // the arena cannot tell where a node stands
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	all, err := ReadShares(strings.NewReader("path=\"a b\" source=c access=read-only\n"))
-	if err != nil || !slices.Equal(all, []Share{{"a b", "c", "read-only"}}) {
+	all, err := ReadShares(strings.NewReader("path=\"a b\" node=1.2 source=c access=read-only\n"))
+	if err != nil || !slices.Equal(all, []Share{{"a b", "1.2", "c", "read-only"}}) {
 		t.Errorf("read: %+v (%v)", all, err)
 	}
 	n, _ := s.files.Find("shares")

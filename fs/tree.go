@@ -30,6 +30,7 @@ type Tree struct {
 
 	processOf func(tid uint32) (pid uint32)
 	groupsOf  func(tid uint32) Groups
+	numberOf  func(tid uint32, kind regions.OwnerKind, id uint32) uint32
 	memory    MemoryReader
 }
 
@@ -43,6 +44,9 @@ type Options struct {
 	ProcessOf func(tid uint32) uint32
 	// GroupsOf tells what a thread belongs to, while it waits for an answer. Nil: nothing that is known.
 	GroupsOf func(tid uint32) Groups
+	// NumberOf answers the number here of the process, the process group or the session to which a thread says id, in its own
+	// pid namespace, while it waits for an answer; 0 for none. Nil: it is the same.
+	NumberOf func(tid uint32, kind regions.OwnerKind, id uint32) uint32
 	// Memory tells what the system knows of memory; nil for nothing.
 	Memory MemoryReader
 	// Handles numbers open handles, and may outlive the tree: see [Tree.Restore]. Nil: they are counted up.
@@ -61,7 +65,7 @@ type Groups struct {
 
 // NewTree makes a tree of an arena.
 func NewTree(arena *regions.Manager, o Options) *Tree {
-	t := &Tree{arena: arena, processOf: o.ProcessOf, groupsOf: o.GroupsOf, memory: o.Memory, ops: NewOperations(o.Counters)}
+	t := &Tree{arena: arena, processOf: o.ProcessOf, groupsOf: o.GroupsOf, numberOf: o.NumberOf, memory: o.Memory, ops: NewOperations(o.Counters)}
 	if t.processOf == nil {
 		t.processOf = func(tid uint32) uint32 { return tid }
 	}

@@ -162,6 +162,11 @@ func TestControlRefuses(t *testing.T) {
 	want(t, "getxattr", err, regions.NoData)
 	want(t, "setxattr", tree.Setxattr(fs.Caller{}, file, "user.a", nil, 0), regions.NotSupported)
 	want(t, "removexattr", tree.Removexattr(fs.Caller{}, file, "user.a"), regions.NotSupported)
+	var r *regions.Refusal
+	err = tree.Setxattr(fs.Caller{}, file, regions.LifetimeXattr, []byte("owner"), 0)
+	if want(t, "a setting", err, regions.NotSupported); !errors.As(err, &r) || r.Remedy == "" {
+		t.Errorf("a setting: %v, want a remedy", err)
+	}
 	names, err := tree.Listxattr(file)
 	want(t, "listxattr", err, regions.OK)
 	if len(names) != 0 {

@@ -2,7 +2,6 @@ package fs
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/shmfs/shmfs/regions"
 )
@@ -19,7 +18,7 @@ func (t *Tree) Getxattr(n regions.NodeID, name string) ([]byte, error) {
 // set them who may.
 func (t *Tree) Setxattr(c Caller, n regions.NodeID, name string, value []byte, flags regions.XattrFlags) error {
 	if n.Virtual() {
-		return regions.NotSupported
+		return noneOfControl(name)
 	}
 	own, err := t.maySet(c, n, name, value)
 	switch {
@@ -28,8 +27,10 @@ func (t *Tree) Setxattr(c Caller, n regions.NodeID, name string, value []byte, f
 	case own:
 		return t.arena.SetOwnLimit(n, c.UID, append([]byte{}, value...), flags)
 	}
-	if name == regions.OwnerXattr && string(value) == "self" {
-		value = strconv.AppendUint(nil, uint64(t.processOf(c.PID)), 10)
+	if name == regions.OwnerXattr {
+		if value, err = t.ownerOf(c, value); err != nil {
+			return err
+		}
 	}
 	return t.arena.Setxattr(n, name, value, flags)
 }
@@ -37,7 +38,7 @@ func (t *Tree) Setxattr(c Caller, n regions.NodeID, name string, value []byte, f
 // Removexattr removes an extended attribute: NoData if it is not set.
 func (t *Tree) Removexattr(c Caller, n regions.NodeID, name string) error {
 	if n.Virtual() {
-		return regions.NotSupported
+		return noneOfControl(name)
 	}
 	own, err := t.maySet(c, n, name, nil)
 	switch {
@@ -47,6 +48,15 @@ func (t *Tree) Removexattr(c Caller, n regions.NodeID, name string) error {
 		return t.arena.SetOwnLimit(n, c.UID, nil, 0)
 	}
 	return t.arena.Removexattr(n, name)
+}
+
+// noneOfControl refuses an attribute of a control file. Of those that say something of regions a person may have meant another path.
+func noneOfControl(name string) error {
+	if !regions.LifeXattr(name) && !regions.SettingXattr(name) {
+		return regions.NotSupported
+	}
+	return &regions.Refusal{Code: regions.NotSupported, Reason: "control files and their directory have no " + name,
+		Remedy: "set it on a region or a directory of the mount"}
 }
 
 // Listxattr lists the names of extended attributes. It lists those of the trusted namespace to everybody: a front end

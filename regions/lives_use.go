@@ -81,10 +81,17 @@ func (m *Manager) Closing(node NodeID) {
 	}
 }
 
-// touched takes note that a region was opened or closed.
+// touched takes note that a region was opened or closed. One without a name may be gone when somebody looks, and its session
+// is not.
 func (m *Manager) touched(node NodeID) {
-	if m.books.touched(node, m.now()) && m.lives.sessions.Load() || m.lives.starting.Load() {
+	first := m.books.touched(node, m.now())
+	if first && m.lives.sessions.Load() || m.lives.starting.Load() {
 		m.lives.use(node)
+	}
+	if !first && m.lives.sessions.Load() && m.books.lastUsed(node).IsZero() { // it is not in the books
+		if s := m.sessionOf(node); s != NoNode {
+			m.lives.use(s)
+		}
 	}
 }
 

@@ -161,6 +161,17 @@ func CheckOwner(s string) error {
 	return err
 }
 
+// TranslateOwner replaces a number that OwnerXattr is to have by another one. One with an uptime was read here, and stays; so
+// does what is no number.
+func TranslateOwner(s string, number func(kind OwnerKind, id uint32) (uint32, error)) (string, error) {
+	o, err := parseOwner(s)
+	if err != nil || o.to.ID == 0 || o.to.Since != 0 {
+		return s, nil
+	}
+	id, err := number(o.to.Kind, o.to.ID)
+	return fmt.Sprintf("%s%d", ownerPrefixes[o.to.Kind], id), err
+}
+
 // complete adds to an attribute what its writer need not know: of the owner, since when the number is its.
 func (m *Manager) complete(name string, value []byte) []byte {
 	if name != OwnerXattr {
@@ -203,7 +214,7 @@ func (m *Manager) mayLive(a *Attr, name string, value []byte) error {
 		return &Refusal{Code: Invalid, Reason: "a directory is handed to a process", Remedy: "write the number of one"}
 	case name == OwnerXattr && !s.owner.directory && !s.owner.hasKind && !m.alive(s.owner.to):
 		return &Refusal{Code: Invalid, Reason: fmt.Sprintf("there is no %s", s.owner.to),
-			Remedy: "write the number of a process that runs, or of a group that has one, as the server sees it"}
+			Remedy: "write the number of a process that runs, or of a group that has one"}
 	}
 	return nil
 }

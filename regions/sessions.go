@@ -154,13 +154,17 @@ func (c *Caretaker) countSessions(more int) {
 	c.m.lives.sessions.Store(c.sessions > 0)
 }
 
-// used takes note of what happened to a region: its session was used. Opens and closes are told once a second, for the
-// next server, and looked for at its deadline.
+// used takes note of what happened to a region, or to one without a name in a session: the session was used. Opens and closes
+// are told once a second, for the next server, and looked for at its deadline.
 func (c *Caretaker) used(region NodeID) {
 	if c.sessions == 0 {
 		return
 	}
-	if x := c.cares[c.m.sessionOf(region)]; x != nil {
+	x := c.cares[region]
+	if x == nil || x.lifetime.Kind != Session { // it is none itself
+		x = c.cares[c.m.sessionOf(region)]
+	}
+	if x != nil {
 		x.seen = c.m.now()
 		c.keepUse(x)
 		if !x.deadline.IsZero() && x.reason == "" { // it waits for its time
@@ -223,11 +227,16 @@ func (c *Caretaker) settleSession(x *care) {
 }
 
 // usedBelow answers when a region at or below a directory was last opened or closed, as far as that is known, and how many
-// are in use. With ask the kernel is asked too, about those that are held without being open.
+// are in use, those without a name among them. With ask the kernel is asked too, about those that are held without being open.
 func (m *Manager) usedBelow(ctx context.Context, dir NodeID, ask bool) (last time.Time, inUse int, err error) {
 	if ask {
 		m.endMu.Lock() // who asks the kernel does so alone
 		defer m.endMu.Unlock()
+	}
+	count := func(n NodeID) {
+		if m.Busy(n) || ask && m.ender.Held([]NodeID{n})[0] {
+			inUse++
+		}
 	}
 	err = m.Arena.Walk(ctx, dir, func(it Item) error {
 		n := it.Attr.Node
@@ -237,11 +246,12 @@ func (m *Manager) usedBelow(ctx context.Context, dir NodeID, ask bool) (last tim
 		if t := m.books.lastUsed(n); !t.IsZero() && t.Add(time.Second).After(last) {
 			last = t.Add(time.Second) // it is kept in whole seconds
 		}
-		if m.Busy(n) || ask && m.ender.Held([]NodeID{n})[0] {
-			inUse++
-		}
+		count(n)
 		return ctx.Err()
 	})
+	for _, n := range m.accounts.NamelessBelow(accounts.Node(dir)) { // who has one may yet link it there
+		count(NodeID(n))
+	}
 	if errors.Is(err, Stale) || errors.Is(err, NotFound) {
 		err = nil // it went just now
 	}

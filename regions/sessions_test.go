@@ -44,6 +44,62 @@ func TestSessionsEndByTime(t *testing.T) {
 	}
 }
 
+// Who has a region without a name in a session uses it, and links it there in the end.
+func TestSessionsWithRegionsWithoutAName(t *testing.T) {
+	e := newEstate(t)
+	all := e.sessions(t, "session,ttl=100ms")
+	s := e.make(t, all, "s", regions.TypeDir, 0)
+	below := e.make(t, s, "below", regions.TypeDir, 0)
+	a, _, err := e.MakeOpen(below, "", regions.Spec{Mode: regions.TypeRegular | 0o600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Opened(a.Node, regions.WriteAccess); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "in_use", func() bool { return e.state(s) == regions.CareInUse })
+	if open, err := e.care.Sessions(t.Context()); err != nil || len(open) != 1 || open[0].InUse != 1 {
+		t.Errorf("sessions are %+v (%v)", open, err)
+	}
+	if _, err := e.Link(a.Node, below, "result"); err != nil {
+		t.Fatal(err)
+	}
+	e.Released(a.Node, regions.WriteAccess)
+	within(t, "end", func() bool { return !e.there(all, "s") })
+}
+
+// A region without a name that was used and is gone was a use.
+func TestSessionsAreUsedByWhatHasNoName(t *testing.T) {
+	e := newEstate(t)
+	all := e.sessions(t, "session,ttl=1h")
+	s := e.make(t, all, "s", regions.TypeDir, 0)
+	seen := func() time.Time {
+		open, err := e.care.Sessions(t.Context())
+		if err != nil || len(open) != 1 {
+			return time.Time{}
+		}
+		return open[0].LastUsed
+	}
+	within(t, "the session", func() bool { return !seen().IsZero() })
+	for _, name := range []string{"opened", "closed"} {
+		a, _, err := e.MakeOpen(s, "", regions.Spec{Mode: regions.TypeRegular | 0o600})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := seen()
+		if err := e.Opened(a.Node, regions.ReadAccess); err != nil {
+			t.Fatal(err)
+		}
+		if name == "closed" {
+			within(t, "the opening", func() bool { return seen().After(before) })
+			before = seen()
+		}
+		e.Released(a.Node, regions.ReadAccess)
+		e.Forgotten(a.Node)
+		within(t, name, func() bool { return seen().After(before) })
+	}
+}
+
 // An end by hand takes the names of what is in use too: it lives on, and counts.
 func TestSessionsEndByHand(t *testing.T) {
 	e := newEstate(t)

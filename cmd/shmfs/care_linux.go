@@ -63,6 +63,17 @@ func (o watched) alive(who regions.WhoOwns) bool {
 	return alive || errors.Is(err, processes.ErrFull)
 }
 
+// numberHere answers the number here of what a thread calls id in its own pid namespace; 0 for none.
+func numberHere(tid uint32, kind regions.OwnerKind, id uint32) uint32 {
+	switch kind {
+	case regions.OwnerGroup:
+		return processes.Number(tid, "NSpgid", id)
+	case regions.OwnerSession:
+		return processes.Number(tid, "NSsid", id)
+	}
+	return processes.Number(tid, "NSpid", id)
+}
+
 // keepHouse makes what ends regions.
 func (s *serving) keepHouse() {
 	w, err := newWatcher()

@@ -76,7 +76,7 @@ func (o gcOptions) command(path string) (string, error) {
 	case o.below && o.path == "":
 		return "", usageError("see shmfs gc --help", "--below needs a path")
 	case o.below:
-		return "path=/" + path, nil
+		return control.CollectBelow("/" + path), nil
 	}
 	return "", nil
 }
@@ -99,7 +99,11 @@ func (o gcOptions) do(ctx context.Context, sh *shell) error {
 		}
 		return err
 	}
-	paths, err := ask(ctx, at.Mountpoint, func() ([]string, error) { return at.WouldCollect(command) })
+	about := at.Mountpoint
+	if o.below {
+		about = o.path
+	}
+	paths, err := ask(ctx, about, func() ([]string, error) { return at.WouldCollect(command) })
 	if err == nil && o.json {
 		return sh.printJSON(wouldEnd(paths))
 	}

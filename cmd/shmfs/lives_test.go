@@ -59,6 +59,9 @@ func TestCollectCommands(t *testing.T) {
 			t.Errorf("%+v: %q (%v), want %q", o, got, err, want)
 		}
 	}
+	if got, err := (gcOptions{below: true, path: "/mnt/jobs "}).command("jobs "); err != nil || got != `path="/jobs "` {
+		t.Errorf("a path that ends with a space: %s (%v)", got, err)
+	}
 	for _, o := range []gcOptions{{now: true, orphans: true}, {dry: true}, {now: true, dry: true}, {below: true},
 		{run: "7", runs: true}} {
 		if got, err := o.command(""); codeOf(err) != exitUsage {

@@ -198,6 +198,7 @@ func (s *serving) connect(fd int) error {
 	}
 	s.tree = fs.NewTree(s.manager, fs.Options{
 		ProcessOf: gofuse.ProcessOf,
+		NumberOf:  numberHere,
 		GroupsOf:  gofuse.NewCgroups().Groups,
 		Memory:    gofuse.NewMemory(s.sh.root),
 		Owner:     uint32(os.Geteuid()),

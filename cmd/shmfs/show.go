@@ -46,8 +46,8 @@ type showOptions struct {
 type shown struct {
 	MountPoint string `json:"mount_point"`
 	control.Region
-	Labels  string   `json:"labels"` // run=7,worker=3
-	ShareOf string   `json:"share_of,omitempty"`
+	Labels  string   `json:"labels"`             // run=7,worker=3
+	ShareOf *string  `json:"share_of,omitempty"` // "" if that is gone; nil if it is no share
 	Sealed  bool     `json:"sealed"`
 	Holders []holder `json:"holders"`
 	// Life is as in `.ctl/gc`; nil if only somebody who removes it ends it.
@@ -81,7 +81,7 @@ func (o showOptions) look(sh *shell, at asked) (shown, error) {
 	full := filepath.Join(at.Mountpoint, at.path)
 	x.Labels = getAttribute(full, regions.LabelsXattr)
 	x.Sealed = getAttribute(full, regions.SealXattr) == "true"
-	x.ShareOf = at.shareOf(x.Path)
+	x.ShareOf = at.shareOf(x.Node)
 	if x.Life, err = at.lifeOf(&x.Region); err != nil {
 		return x, err
 	}
@@ -113,18 +113,18 @@ func (a asked) lifeOf(r *control.Region) (*control.Care, error) {
 	return session, err
 }
 
-// shareOf answers of which region a path is a read-only name; "" for none.
-func (a asked) shareOf(path string) string {
+// shareOf answers of which region a node is a read-only share, "" of one that is gone; nil for none.
+func (a asked) shareOf(node string) *string {
 	all, err := a.Shares()
 	if err != nil {
-		return ""
+		return nil
 	}
 	for _, x := range all {
-		if x.Path == path {
-			return x.Source
+		if x.Node == node {
+			return &x.Source
 		}
 	}
-	return ""
+	return nil
 }
 
 // region finds the region by its path, or else by being the same file as one of several names: only one of them is
@@ -174,8 +174,12 @@ func (sh *shell) describeRegion(x shown) error {
 	line("labels", "%s", orDash(printable(x.Labels)))
 	line("belongs to", "%s", belongsTo(&x.Region))
 	line("lifetime", "%s", sh.lifeLine(&x.Region, x.Life))
-	if x.ShareOf != "" {
-		line("share of", "%s (read-only)", printable(x.ShareOf))
+	switch {
+	case x.ShareOf == nil:
+	case *x.ShareOf == "":
+		line("share of", "a region that has no name any more")
+	default:
+		line("share of", "%s (read-only)", printable(*x.ShareOf))
 	}
 	if x.Sealed {
 		line("sealed", "yes: nobody may write to it")

@@ -3,6 +3,7 @@
 package mounts
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,4 +76,68 @@ func TestUmountInAPidNamespace(t *testing.T) {
 	}
 	leftArena(t, dir, 0)
 	m.waitForEnd(t)
+}
+
+// Who hands a region to a process in a container of its own names it by its number there.
+func TestOwnerIsNamedInAPidNamespace(t *testing.T) {
+	m := serve(t, "--size=16M")
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	region := filepath.Join(m.dir, "r")
+	for _, levels := range []int{1, 2} {
+		var line []string
+		for range levels {
+			line = append(line, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+		}
+		const script = `"$0" chown --owner 9999999 "$1" && exit 9
+			setsid sleep 600 & until grep -qx sleep /proc/$!/comm; do :; done
+			"$0" chown "$2" $! "$1" && echo $! && wait`
+		for _, owner := range []string{"--owner", "--process-group", "--session"} {
+			newFile(t, region)
+			if r := shmfs(t, "set", region, "lifetime=owner,grace=0"); r.code != exitOK {
+				t.Fatalf("set: %+v", r)
+			}
+			cmd := exec.Command(line[0], append(line[1:], "sh", "-c", script, path, region, owner)...)
+			inside := firstLine(t, cmd)
+			var b [256]byte
+			n, err := unix.Getxattr(region, "user.shmfs.owner", b[:])
+			value := string(b[:max(n, 0)])
+			number, _, _ := strings.Cut(value[strings.LastIndex(value, ":")+1:], "@")
+			status, _ := os.ReadFile("/proc/" + number + "/status")
+			if name, ids := statusLine(status, "Name"), statusLine(status, "NSpid"); name != "sleep" || !strings.HasSuffix(ids, "\t"+inside) {
+				t.Errorf("%s %s was named %d levels below, and the owner is %q (%v): %s %s", owner, inside, levels, value, err, name, ids)
+			}
+			cmd.Process.Kill()
+			cmd.Wait()
+			m.waitFor(t, "the end of the region", func() bool { return gone(region) })
+		}
+	}
+}
+
+// firstLine starts a command and answers the first line that it writes.
+func firstLine(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		cmd.Process.Kill()
+		cmd.Wait()
+		t.Fatalf("%q: %v", cmd.Args, err)
+	}
+	return strings.TrimSuffix(line, "\n")
+}
+
+// statusLine answers a line of /proc/PID/status, "" if there is none.
+func statusLine(status []byte, key string) string {
+	_, rest, _ := strings.Cut("\n"+string(status), "\n"+key+":\t")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
 }

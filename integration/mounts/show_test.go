@@ -3,6 +3,7 @@
 package mounts
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -35,6 +36,18 @@ func TestShowTellsTheLife(t *testing.T) {
 	shows("plain", "lifetime     manual: until somebody removes it")
 	shows("plain", "sealed       yes: nobody may write to it")
 	shows("share", `share of     plain \(read-only\)`)
+	if err := os.Link(path("share"), path("hour/another name")); err != nil {
+		t.Fatal(err)
+	}
+	shows("share", `share of     plain \(read-only\)`)
+	shows("hour/another name", `share of     plain \(read-only\)`)
+	if err := os.Remove(path("plain")); err != nil {
+		t.Fatal(err)
+	}
+	shows("share", `share of     a region that has no name any more`)
+	if r := shmfs(t, "show", path("share"), "--json"); !strings.Contains(r.stdout, `"share_of":"",`) {
+		t.Errorf("as JSON: %+v", r)
+	}
 	shows("hour/r", `lifetime     ttl=1h0m0s: counting, ends in (1h0m0s|5\dm.*s)`)
 	shows("hour/pinned", "lifetime     ttl=1h0m0s: pinned")
 	shows("owner/r", "lifetime     owner,grace=1h0m0s: owner alive")
@@ -64,6 +77,13 @@ func TestNothingIsDoneInSilence(t *testing.T) {
 	}
 	if r := shmfs(t, "set", region, "lifetime=session"); r.code == exitOK || !strings.Contains(r.stderr, "is for directories") {
 		t.Errorf("a region with the lifetime of a session: %+v", r)
+	}
+	ctl := filepath.Join(m.dir, ".ctl")
+	if r := shmfs(t, "set", ctl, "pin=true"); r.code == exitOK || !strings.Contains(r.stderr, "set it on a region or a directory") {
+		t.Errorf("a setting of control files: %+v", r)
+	}
+	if r := shmfs(t, "gc", "--below", ctl, "--dry-run"); r.code == exitOK || !strings.Contains(r.stderr, "there is no "+ctl) {
+		t.Errorf("what would end of control files: %+v", r)
 	}
 	if r := shmfs(t, "gc", m.dir, "--run", "999"); r.code != exitOK || !strings.Contains(r.stderr, "nothing on "+m.dir) {
 		t.Errorf("a run that nobody has: %+v", r)

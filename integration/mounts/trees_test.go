@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/shmfs/shmfs/fs/gofuse/fusemount"
+	"github.com/shmfs/shmfs/fs/gofuse/processes"
 )
 
 // tree is a tree of processes that makes regions in a directory, and says what they are called on lines: "name pid".
@@ -329,6 +330,8 @@ func TestNumbersThatAreUsedAgain(t *testing.T) {
 	dir := m.setLife(t, "d", "lifetime", "owner,grace=0")
 	x := bash(t, dir, 1, `make a; exec sleep 600`)
 	x.owned(t, m, "a")
+	made := processes.Boot()
+	m.waitFor(t, "another start time", func() bool { return processes.Boot()-made > 20*time.Millisecond }) // they are told in 10 ms
 	keeper, server, pid := m.number(t, "keeper_pid"), m.number(t, "server_pid"), x.pids["a"]
 	if err := syscall.Kill(keeper, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)

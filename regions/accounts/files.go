@@ -406,6 +406,19 @@ func (b *Book) Unnamed() int64 {
 	return int64(len(b.nameless))
 }
 
+// NamelessBelow answers the regions without a name that were made in a directory, or had their last name there, or below it.
+func (b *Book) NamelessBelow(dir Node) (all []Node) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.directory(dir)
+	for n, f := range b.nameless {
+		if f.home.below(a) {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
 // Dying answers how many regions have no name and nobody who holds them.
 func (b *Book) Dying() int {
 	b.mu.Lock()
