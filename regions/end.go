@@ -87,20 +87,23 @@ type turn struct {
 	away  time.Duration // how long the last pause took
 }
 
-// shortTurn is for clients, who wait for the processor no longer than that; where pauses are long, because others than
-// clients want it, too, a turn lasts half as long as the last pause, and no longer than a slice of the scheduler's (Linux
-// kernel/sched/fair.c, sysctl_sched_base_slice).
+// A turn is short for clients, who wait for the processor no longer than that. A pause of a slice of the scheduler's and more
+// (Linux kernel/sched/fair.c, sysctl_sched_base_slice) is not theirs: where others use the processor up, a turn lasts half as
+// long as the last pause, and no longer than a slice.
 const (
 	shortTurn = 100 * time.Microsecond
-	longTurn  = 3 * time.Millisecond
+	slice     = 3 * time.Millisecond
 )
 
 func (m *Manager) newTurn() turn { return turn{ender: m.ender, begun: time.Now()} }
 
 // pass lets others go first if the turn is over.
 func (t *turn) pass() {
-	now := time.Now()
-	if now.Sub(t.begun) <= min(max(t.away/2, shortTurn), longTurn) {
+	now, length := time.Now(), shortTurn
+	if t.away >= slice {
+		length = min(t.away/2, slice)
+	}
+	if now.Sub(t.begun) <= length {
 		return
 	}
 	t.ender.Yield()

@@ -21,9 +21,10 @@ func (b *busyProcessor) Yield() {
 // Who ends regions waits neither for many slices of others, nor lets clients wait longer than it waited for them.
 func TestTurns(t *testing.T) {
 	const ends, each = 10_000, 50 * time.Microsecond
-	for name, c := range map[string]struct{ pause, longest time.Duration }{
-		"clients":        {20 * time.Microsecond, ends * each * 5 / 4},
-		"other programs": {6 * time.Millisecond, ends * each * 4},
+	for name, c := range map[string]struct{ pause, turn, longest time.Duration }{
+		"clients":        {20 * time.Microsecond, shortTurn, ends * each * 5 / 4},
+		"many clients":   {time.Millisecond, shortTurn, ends * each * 12},
+		"other programs": {6 * time.Millisecond, slice, ends * each * 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -37,7 +38,7 @@ func TestTurns(t *testing.T) {
 				if took := time.Since(begun); took > c.longest {
 					t.Errorf("%d ends took %v, %d pauses among it, want at most %v", ends, took, b.pauses, c.longest)
 				}
-				if least := int(ends * each / max(shortTurn+each, min(c.pause, longTurn)+each)); b.pauses < least {
+				if least := int(ends * each / (c.turn + each)); b.pauses < least {
 					t.Errorf("%d pauses in %d ends, want %d at least", b.pauses, ends, least)
 				}
 			})
