@@ -215,7 +215,7 @@ func TestOpenedWhileEnding(t *testing.T) {
 	m := serve(t, "--size=64M")
 	dir := m.setLife(t, "d", "lifetime", "last-user,grace=0")
 	path := filepath.Join(dir, "r")
-	const ends = 10
+	const ends = 30
 	ended, last := -1, uint64(0)
 	pause := 20 * time.Millisecond // twice as long as it takes, and as much longer as this machine is slower
 	for end := time.Now().Add(patience); ended < ends; {
@@ -236,7 +236,7 @@ func TestOpenedWhileEnding(t *testing.T) {
 	}
 }
 
-// openWhileEnding uses a region, a new one if there is none, and once more within a pause. It answers its number.
+// openWhileEnding uses a region, a new one if there is none, and once more within a pause, for as long. It answers its number.
 func openWhileEnding(path string, pause time.Duration) (uint64, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -256,11 +256,19 @@ func openWhileEnding(path string, pause time.Duration) (uint64, error) {
 	f.Close()
 	time.Sleep(rand.N(pause))
 	again, err := os.Open(path)
-	if err == nil {
-		err = again.Close()
-	}
 	if errors.Is(err, os.ErrNotExist) {
-		err = nil
+		return st.Ino, nil
 	}
-	return st.Ino, err
+	if err != nil {
+		return 0, err
+	}
+	defer again.Close()
+	time.Sleep(rand.N(pause))
+	if err := errors.Join(unix.Fstat(int(again.Fd()), &st), unix.Stat(path, &named)); err != nil {
+		return 0, fmt.Errorf("it ended while it was open: %w", err)
+	}
+	if st.Ino != named.Ino {
+		return 0, fmt.Errorf("what is open is node %d, and its name of %d", st.Ino, named.Ino)
+	}
+	return st.Ino, nil
 }
